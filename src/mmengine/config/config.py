@@ -1,0 +1,316 @@
+"""The config of a run."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import difflib
+import json
+import logging
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mmengine.fileio.atomic import atomic_write
+from mmengine.logging import print_log
+from mmengine.utils import import_modules_from_strings
+from mmengine.utils.errors import ConfigError
+
+from .action import DictAction
+from .config_dict import ConfigDict, to_config
+from .loading import Loader
+from .merge import DELETE_KEY, merge
+from .origin import Origin, origin_of, where
+from .pretty import format_config
+
+RESERVED_KEYS = ['filename', 'text', 'pretty_text', 'env_variables']
+COMMAND_LINE = '--cfg-options'
+
+
+class Config:
+    """A tree of `ConfigDict`s with the file and line of each value.
+
+    Attributes and items are those of the tree; `filename`, `text` and `env_variables` belong to the config itself.
+    """
+
+    _filename: str | None
+    _text: str
+    _env_variables: dict[str, str]
+    _cfg_dict: ConfigDict
+
+    def __init__(
+        self,
+        cfg_dict: dict | None = None,
+        cfg_text: str | None = None,
+        filename: str | Path | None = None,
+        env_variables: dict | None = None,
+        format_python_code: bool = True,
+    ) -> None:
+        cfg_dict = {} if cfg_dict is None else cfg_dict
+        if not isinstance(cfg_dict, dict):
+            raise TypeError(f'cfg_dict should be a dict, but got {type(cfg_dict).__name__}')
+        for key in cfg_dict:
+            if key in RESERVED_KEYS:
+                raise KeyError(f'{key} is a name of the config itself and cannot be a key of it: {where(cfg_dict, key)}')
+        node = cfg_dict if isinstance(cfg_dict, ConfigDict) else ConfigDict(cfg_dict)
+        node.set_path('')
+        self._set('_cfg_dict', node)
+        self._set('_filename', None if filename is None else str(filename))
+        self._set('_format_python_code', format_python_code)
+        self._set('_env_variables', dict(env_variables or {}))
+        self._set('_text', cfg_text if cfg_text is not None else '')
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    # ------------------------------------------------------------------ loading
+
+    @staticmethod
+    def fromfile(
+        filename: str | Path,
+        use_predefined_variables: bool = True,
+        import_custom_modules: bool = True,
+        use_environment_variables: bool = True,
+        lazy_import: bool | None = None,
+        format_python_code: bool = True,
+    ) -> Config:
+        """Load a .py, .json, .yaml or .toml file with its bases.
+
+        Args:
+            use_predefined_variables: replace `{{ fileDirname }}` and its siblings.
+            import_custom_modules: import what `custom_imports` names.
+            use_environment_variables: replace `{{$NAME:default}}`.
+
+        Raises:
+            ConfigError: with file and line of what is wrong.
+        """
+        loader = Loader(use_predefined_variables, use_environment_variables)
+        values = loader.load(filename)
+        text = ''.join(f'{path}\n{text}\n' for path, text in loader.texts)
+        cfg = Config(values, cfg_text=text, filename=filename, env_variables=loader.environment)
+        if import_custom_modules:
+            import_custom(cfg._cfg_dict, Path(filename).resolve().parent)
+        return cfg
+
+    @staticmethod
+    def fromstring(cfg_str: str, file_format: str) -> Config:
+        """Load text of a format given by its suffix, e.g. '.py'."""
+        if file_format not in ('.py', '.json', '.yaml', '.yml', '.toml'):
+            raise OSError(f'only .py, .json, .yaml, .yml and .toml are known, but got {file_format!r}')
+        if file_format != '.py' and 'dict(' in cfg_str:
+            print_log(f'the text looks like Python, not {file_format}', 'current', logging.WARNING)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, f'config{file_format}')
+            path.write_text(cfg_str, encoding='utf-8')
+            cfg = Config.fromfile(path)
+            cfg._set('_filename', None)
+        return cfg
+
+    @staticmethod
+    def auto_argparser(description: str | None = None) -> tuple[argparse.ArgumentParser, Config]:
+        """A parser with an option for each value of the config that the command line names first."""
+        first = argparse.ArgumentParser(description=description, add_help=False)
+        first.add_argument('config', help='config file path')
+        known, _ = first.parse_known_args()
+        cfg = Config.fromfile(known.config)
+        parser = argparse.ArgumentParser(description=description)
+        parser.add_argument('config', help='config file path')
+        _add_options(parser, cfg._cfg_dict)
+        return parser, cfg
+
+    # ------------------------------------------------------------------ the config itself
+
+    @property
+    def filename(self) -> str | None:
+        return self._filename
+
+    @property
+    def text(self) -> str:
+        """The texts of the file and its bases, one after the other."""
+        return self._text
+
+    @property
+    def env_variables(self) -> dict[str, str]:
+        """Environment variables that the files referred to, with the values used."""
+        return self._env_variables
+
+    @property
+    def pretty_text(self) -> str:
+        """The merged values as Python that loads again."""
+        return format_config(self.to_dict())
+
+    def to_dict(self) -> dict:
+        """Plain dicts all the way down."""
+        return self._cfg_dict.to_dict()
+
+    def origin(self, key: str) -> Origin | None:
+        """File and line that set `key` (dotted), and through `overrides` what they replaced.
+
+        Raises:
+            KeyError: there is no such key.
+        """
+        node: Any = self._cfg_dict
+        nearest = origin_of(node)
+        for part in key.split('.'):
+            nearest = origin_of(node, part) or nearest
+            node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
+        return nearest
+
+    def dump(self, file: str | Path | None = None) -> str | None:
+        """The config as text; written to `file` if given, in the format of its suffix."""
+        suffix = '.py' if file is None and self.filename is None else Path(str(file or self.filename)).suffix
+        if suffix == '.json':
+            text = json.dumps(self.to_dict(), indent=2)
+        elif suffix in ('.yaml', '.yml'):
+            text = yaml.safe_dump(json.loads(json.dumps(self.to_dict())), sort_keys=False)
+        else:
+            text = self.pretty_text
+        if file is None:
+            return text
+        with atomic_write(str(file), 'w') as stream:
+            stream.write(text)
+        return None
+
+    def merge_from_dict(self, options: dict, allow_list_keys: bool = True) -> None:
+        """Change values by dotted keys, as `--cfg-options` does; digits index lists.
+
+        Args:
+            options: e.g. `{'optim_wrapper.optimizer.lr': 0.1, 'train_pipeline.1.scale': (512, 256)}`.
+        """
+        nested = ConfigDict()
+        origin = Origin(COMMAND_LINE, 0)
+        for full_key, value in options.items():
+            node = nested
+            *parents, last = full_key.split('.')
+            for part in parents:
+                if not isinstance(node.get(part), ConfigDict):
+                    child = ConfigDict()
+                    child.set_origin(origin)
+                    dict.__setitem__(node, part, child)
+                    node._origins[part] = origin
+                node = node[part]
+            node[last] = value
+            node._origins[last] = origin
+        merged = merge(nested, self._cfg_dict, allow_list_keys=allow_list_keys)
+        merged.set_path('')
+        self._set('_cfg_dict', merged)
+
+    @staticmethod
+    def _merge_a_into_b(a: dict, b: dict, allow_list_keys: bool = False) -> dict:
+        return merge(to_config(a), to_config(b), allow_list_keys)
+
+    @staticmethod
+    def diff(cfg1: str | Config, cfg2: str | Config) -> str:
+        """The lines that differ, as `difflib.unified_diff` marks them."""
+        texts = [(Config.fromfile(c) if isinstance(c, str) else c).pretty_text.splitlines() for c in (cfg1, cfg2)]
+        return '\n'.join(line.rstrip('\n') for line in difflib.unified_diff(*texts))
+
+    # ------------------------------------------------------------------ as a mapping
+
+    def __repr__(self) -> str:
+        return f'Config (path: {self.filename}): {self._cfg_dict!r}'
+
+    def __len__(self) -> int:
+        return len(self._cfg_dict)
+
+    def __iter__(self) -> Iterator:
+        return iter(self._cfg_dict)
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._cfg_dict
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__') or name == '_cfg_dict':
+            raise AttributeError(name)
+        return getattr(self._cfg_dict, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in RESERVED_KEYS:
+            raise AttributeError(f'{name} cannot be set')
+        setattr(self._cfg_dict, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._cfg_dict, name)
+
+    def __getitem__(self, name: Any) -> Any:
+        return self._cfg_dict[name]
+
+    def __setitem__(self, name: Any, value: Any) -> None:
+        self._cfg_dict[name] = value
+
+    def __delitem__(self, name: Any) -> None:
+        del self._cfg_dict[name]
+
+    def __copy__(self) -> Config:
+        return self._clone(copy.copy(self._cfg_dict))
+
+    copy = __copy__
+
+    def __deepcopy__(self, memo: dict) -> Config:
+        other = self._clone(copy.deepcopy(self._cfg_dict, memo))
+        memo[id(self)] = other
+        return other
+
+    def _clone(self, values: ConfigDict) -> Config:
+        return _rebuild(values, self._text, self._filename, self._env_variables)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        return _rebuild, (self._cfg_dict, self._text, self._filename, self._env_variables)
+
+
+def _rebuild(values: ConfigDict, text: str, filename: str | None, env_variables: dict) -> Config:
+    return Config(values, cfg_text=text, filename=filename, env_variables=env_variables)
+
+
+def import_custom(values: ConfigDict, folder: Path) -> None:
+    """Import the modules of `custom_imports`; `folder`, that of the config, is importable from then on.
+
+    Raises:
+        ConfigError: a module is absent or raises; the message begins with the root cause.
+    """
+    wanted = values.get('custom_imports')
+    if wanted is None:
+        return
+    if not isinstance(wanted, dict) or 'imports' not in wanted:
+        raise ConfigError(
+            f"custom_imports should be dict(imports=['package.module'], allow_failed_imports=False), but got {wanted!r}"
+            f'\n  at {origin_of(values, "custom_imports")}'
+        )
+    if str(folder) not in sys.path:
+        # Behind installed packages. It stays: worker processes and late imports of the user's code need it as well.
+        sys.path.append(str(folder))
+    imports = [wanted['imports']] if isinstance(wanted['imports'], str) else wanted['imports']
+    for name in imports:
+        try:
+            import_modules_from_strings([name])
+        except Exception as error:
+            root: BaseException = error
+            while root.__cause__ is not None or root.__context__ is not None:
+                root = root.__cause__ or root.__context__  # type: ignore[assignment]
+            text = f'{type(root).__name__}: {root}\n  while importing {name!r} for custom_imports at {where(wanted, "imports")}'
+            if wanted.get('allow_failed_imports', False):
+                print_log(text, 'current', logging.WARNING)
+                continue
+            if isinstance(root, ModuleNotFoundError):
+                text += f'\n  importable are installed packages and what lies in {folder}'
+            raise ConfigError(text) from error
+
+
+def _add_options(parser: argparse.ArgumentParser, values: ConfigDict, prefix: str = '') -> None:
+    for key, value in values.items():
+        name = f'--{prefix}{key}'
+        if isinstance(value, bool):
+            parser.add_argument(name, action='store_true')
+        elif isinstance(value, (str, int, float)):
+            parser.add_argument(name, type=type(value))
+        elif isinstance(value, dict):
+            _add_options(parser, value, f'{prefix}{key}.')  # type: ignore[arg-type]
+        elif isinstance(value, Sequence):
+            parser.add_argument(name, type=type(value[0]) if value else str, nargs='+')
+
+
+__all__ = ['DELETE_KEY', 'RESERVED_KEYS', 'Config', 'ConfigDict', 'DictAction']

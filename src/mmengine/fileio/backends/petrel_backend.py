@@ -1,0 +1,25 @@
+"""The name of a backend whose client was never published."""
+
+from typing import Any, NoReturn
+
+from mmengine.fileio.backends.base import BaseStorageBackend
+from mmengine.utils.errors import MissingDependencyError
+
+
+class PetrelBackend(BaseStorageBackend):
+    """Cannot be made; it tells what to use instead."""
+
+    def __init__(
+        self, path_mapping: dict[str, str] | None = None, enable_mc: bool = True, conf_path: str | None = None
+    ) -> None:
+        raise MissingDependencyError(
+            'PetrelBackend needs petrel_client, which is not public. For S3 buckets write s3://bucket/key '
+            "as the path and leave backend='petrel' out of backend_args (pip install s3fs; other backend_args "
+            'are its options); for files on disk set backend_args=None.'
+        )
+
+    def get(self, filepath: Any) -> NoReturn:
+        raise AssertionError('unreachable: the constructor raises')
+
+    def get_text(self, filepath: Any) -> NoReturn:
+        raise AssertionError('unreachable: the constructor raises')

@@ -1,0 +1,3 @@
+from mmengine.model.amp import autocast
+
+__all__ = ['autocast']

@@ -1,0 +1,51 @@
+"""Ctrl-C and SIGTERM end a training between two steps, with a checkpoint."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """The training was asked to end and has saved itself.
+
+    Attributes:
+        signum: the signal; a command line exits with 128 + signum.
+        checkpoint: path of the checkpoint to resume from, or None on ranks that do not save.
+    """
+
+    def __init__(self, message: str, signum: int, checkpoint: str | None) -> None:
+        super().__init__(message)
+        self.signum = signum
+        self.checkpoint = checkpoint
+
+
+class InterruptFlag:
+    """Remembers the first SIGINT or SIGTERM; a second one gets its usual effect at once."""
+
+    def __init__(self) -> None:
+        self.signum: int | None = None
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """While inside, signals set the flag. Only the main thread may listen; elsewhere this does nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+
+        def handle(signum: int, frame: FrameType | None) -> None:
+            self.signum = signum
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+        for number in before:
+            signal.signal(number, handle)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

@@ -1,0 +1,333 @@
+"""The loops that train, validate and test. `mmengine.hooks.hook` shows them as the hooks see them."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from mmengine.dataset import KeyedDataLoader
+from mmengine.evaluator import Evaluator
+from mmengine.logging import print_log
+from mmengine.model.amp import autocast
+from mmengine.registry import LOOPS
+from mmengine.utils.errors import ConfigError
+
+from .base_loop import BaseLoop
+from .utils import calc_dynamic_intervals
+
+if TYPE_CHECKING:
+    from .runner import Runner
+
+
+class _TrainLoop(BaseLoop):
+    """Counters, validation interval and position of a training."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        val_begin: int,
+        val_interval: int,
+        dynamic_intervals: list[tuple[int, int]] | None,
+    ) -> None:
+        super().__init__(runner, dataloader)
+        self._epoch = 0
+        self._iter = 0
+        self.stop_training = False
+        self.val_begin = val_begin
+        self.val_interval = val_interval
+        self._validated_at = -1  # the iteration after which validation last finished
+        if hasattr(self.dataloader.dataset, 'metainfo'):
+            runner.visualizer.dataset_meta = self.dataloader.dataset.metainfo
+        self.dynamic_milestones, self.dynamic_intervals = calc_dynamic_intervals(val_interval, dynamic_intervals)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done."""
+        return self._epoch
+
+    @property
+    def iter(self) -> int:
+        """Iterations done."""
+        return self._iter
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is needed beside the counters in a checkpoint's `meta` to go on exactly."""
+        return {'validated_at': self._validated_at}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._validated_at = state.get('validated_at', -1)
+
+    def run_iter(self, batch_idx: int, data_batch: Any) -> None:
+        """One step: `train_step` between its two stages."""
+        runner = self.runner
+        runner.seed_step(self._iter)
+        runner.call_hook('before_train_iter', batch_idx=batch_idx, data_batch=data_batch)
+        outputs = runner.model.train_step(data_batch, optim_wrapper=runner.optim_wrapper)
+        runner.call_hook('after_train_iter', batch_idx=batch_idx, data_batch=data_batch, outputs=outputs)
+        self._iter += 1
+
+    def _validate_if_due(self, done: int, last: bool) -> None:
+        """Validate after `done` epochs (iterations); a validation that a resumed run has behind it is not repeated."""
+        if self.runner.val_loop is None or self._iter == self._validated_at:
+            return
+        if done > 0 and done >= self.val_begin and (last or done % self.val_interval == 0):
+            self.runner.val_loop.run()
+            self._validated_at = self._iter
+            self.runner.model.train()
+
+    def _decide_current_val_interval(self) -> None:
+        done = self._epoch if isinstance(self, EpochBasedTrainLoop) else self._iter
+        step = bisect.bisect(self.dynamic_milestones, done + 1)
+        self.val_interval = self.dynamic_intervals[step - 1]
+
+
+@LOOPS.register_module()
+class EpochBasedTrainLoop(_TrainLoop):
+    """Trains `max_epochs` passes over the data and validates after every `val_interval` of them from `val_begin` on.
+
+    Args:
+        dynamic_intervals: pairs of an epoch and the validation interval from there on.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        max_epochs: int,
+        val_begin: int = 1,
+        val_interval: int = 1,
+        dynamic_intervals: list[tuple[int, int]] | None = None,
+    ) -> None:
+        super().__init__(runner, dataloader, val_begin, val_interval, dynamic_intervals)
+        if int(max_epochs) != max_epochs:
+            raise ConfigError(f'train_cfg.max_epochs should be an integer, but got {max_epochs}')
+        self._max_epochs = int(max_epochs)
+        self._max_iters = self._max_epochs * len(self.dataloader)
+
+    @property
+    def max_epochs(self) -> int:
+        return self._max_epochs
+
+    @property
+    def max_iters(self) -> int:
+        return self._max_iters
+
+    def run(self) -> torch.nn.Module:
+        """Train to the end, or until a hook sets `stop_training`."""
+        self.runner.call_hook('before_train')
+        self._decide_current_val_interval()
+        if self._iter == self._epoch * len(self.dataloader):
+            # A checkpoint written as an epoch ended comes before the validation of that epoch.
+            self._validate_if_due(self._epoch, self._epoch == self._max_epochs)
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._decide_current_val_interval()
+            self._validate_if_due(self._epoch, self._epoch == self._max_epochs)
+            self.runner.check_interrupt()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def run_epoch(self) -> None:
+        """One pass, from where a resumed run stands in it."""
+        start = self._iter - self._epoch * len(self.dataloader)
+        if isinstance(self.dataloader, KeyedDataLoader):
+            self.dataloader.set_epoch(self._epoch)
+            self.dataloader.seek(start)
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        for batch_idx, data_batch in _enumerate_from(self.dataloader, start):
+            self.run_iter(batch_idx, data_batch)
+            if batch_idx + 1 < len(self.dataloader):
+                # At the end of the epoch, the checkpoint of an interrupt must come after `after_train_epoch`.
+                self.runner.check_interrupt()
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+
+@LOOPS.register_module()
+class IterBasedTrainLoop(_TrainLoop):
+    """Trains `max_iters` iterations, repeating the data as needed, and validates after every `val_interval` of them.
+
+    Hooks see it as one long epoch.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        max_iters: int,
+        val_begin: int = 1,
+        val_interval: int = 1000,
+        dynamic_intervals: list[tuple[int, int]] | None = None,
+    ) -> None:
+        super().__init__(runner, dataloader, val_begin, val_interval, dynamic_intervals)
+        if int(max_iters) != max_iters:
+            raise ConfigError(f'train_cfg.max_iters should be an integer, but got {max_iters}')
+        self._max_iters = int(max_iters)
+        self._max_epochs = 1
+        self.dataloader_iterator = _InfiniteDataloaderIterator(self.dataloader)
+
+    @property
+    def max_epochs(self) -> int:
+        return self._max_epochs
+
+    @property
+    def max_iters(self) -> int:
+        return self._max_iters
+
+    def run(self) -> torch.nn.Module:
+        """Train to the end, or until a hook sets `stop_training`."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        self.dataloader_iterator.seek(self._iter)
+        self.runner.model.train()
+        self._decide_current_val_interval()
+        self._validate_if_due(self._iter, self._iter == self._max_iters)
+        while self._iter < self._max_iters and not self.stop_training:
+            self.run_iter(self._iter, next(self.dataloader_iterator))
+            self._decide_current_val_interval()
+            self._validate_if_due(self._iter, self._iter == self._max_iters)
+            self.runner.check_interrupt()
+        self.runner.call_hook('after_train_epoch')
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+
+class _InfiniteDataloaderIterator:
+    """Batches without end: a loader that ends is started again for its next epoch."""
+
+    def __init__(self, dataloader: DataLoader) -> None:
+        self._dataloader = dataloader
+        self._iterator: Iterator | None = None
+        self._epoch = 0
+
+    def seek(self, batch: int) -> None:
+        """Go on at batch number `batch`, counted over all epochs."""
+        self._iterator = None
+        loader = self._dataloader
+        if not isinstance(loader, KeyedDataLoader):
+            self._replay(batch)
+        elif loader.infinite:
+            loader.seek(batch)
+        else:
+            self._epoch, within = divmod(batch, len(loader))
+            loader.set_epoch(self._epoch)
+            loader.seek(within)
+
+    def _replay(self, batch: int) -> None:
+        if batch:
+            print_log(
+                f'the training data loader is a {type(self._dataloader).__name__} made outside of the runner and cannot '
+                f'seek: {batch} batches are loaded and dropped. Give the runner a config of it to resume at once.',
+                'current',
+                30,
+            )
+        for _ in range(batch):
+            next(self)
+
+    def __iter__(self) -> Iterator:
+        return self
+
+    def __next__(self) -> Any:
+        if self._iterator is None:
+            self._iterator = iter(self._dataloader)
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            self._epoch += 1
+            _set_epoch(self._dataloader, self._epoch)
+            self._iterator = iter(self._dataloader)
+            return next(self._iterator)
+
+
+def _set_epoch(loader: Any, epoch: int) -> None:
+    if isinstance(loader, KeyedDataLoader):
+        loader.set_epoch(epoch)
+    elif hasattr(getattr(loader, 'sampler', None), 'set_epoch'):
+        loader.sampler.set_epoch(epoch)
+    elif hasattr(getattr(getattr(loader, 'batch_sampler', None), 'sampler', None), 'set_epoch'):
+        loader.batch_sampler.sampler.set_epoch(epoch)
+
+
+def _enumerate_from(loader: Any, start: int) -> Iterator[tuple[int, Any]]:
+    """Numbered batches of an epoch from `start` on; loaders of ours were told to begin there, others are replayed."""
+    first = start if isinstance(loader, KeyedDataLoader) else 0
+    for batch_idx, data_batch in enumerate(loader, first):
+        if batch_idx >= start:
+            yield batch_idx, data_batch
+
+
+class _EvalLoop(BaseLoop):
+    """A pass over the data without gradients that ends in metrics."""
+
+    mode: str
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: DataLoader | dict,
+        evaluator: Evaluator | dict | list,
+        fp16: bool = False,
+    ) -> None:
+        super().__init__(runner, dataloader)
+        if isinstance(evaluator, (dict, Sequence)):
+            self.evaluator: Any = runner.build_evaluator(evaluator)  # type: ignore[arg-type]
+        else:
+            self.evaluator = evaluator
+        meta = getattr(self.dataloader.dataset, 'metainfo', None)
+        if meta is not None:
+            self.evaluator.dataset_meta = meta
+            runner.visualizer.dataset_meta = meta
+        else:
+            print_log(
+                f'Dataset {type(self.dataloader.dataset).__name__} has no metainfo: '
+                'the evaluator, metrics and visualizer will have no dataset_meta',
+                'current',
+                30,
+            )
+        self.fp16 = fp16
+
+    def run(self) -> dict:
+        """The metrics by name."""
+        runner, mode = self.runner, self.mode
+        runner.seed_step(-2 - runner.iter)  # a key that no training step has
+        runner.call_hook(f'before_{mode}')
+        runner.call_hook(f'before_{mode}_epoch')
+        runner.model.eval()
+        for batch_idx, data_batch in enumerate(self.dataloader):
+            self.run_iter(batch_idx, data_batch)
+            runner.check_interrupt()
+        metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
+        runner.call_hook(f'after_{mode}_epoch', metrics=metrics)
+        runner.call_hook(f'after_{mode}')
+        return metrics
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """One batch: predict, and hand the predictions to the evaluator."""
+        runner, mode = self.runner, self.mode
+        runner.call_hook(f'before_{mode}_iter', batch_idx=idx, data_batch=data_batch)
+        with autocast(enabled=self.fp16):
+            outputs = getattr(runner.model, f'{mode}_step')(data_batch)
+        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
+        runner.call_hook(f'after_{mode}_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
+
+
+@LOOPS.register_module()
+class ValLoop(_EvalLoop):
+    """Validation: `val_step` on each batch. With `fp16` it runs under autocast."""
+
+    mode = 'val'
+
+
+@LOOPS.register_module()
+class TestLoop(_EvalLoop):
+    """Test: `test_step` on each batch. With `fp16` it runs under autocast."""
+
+    mode = 'test'
+    __test__ = False  # pytest should not collect it

@@ -1,0 +1,695 @@
+"""The runner: holds the parts of a run, builds each at its first use, and calls the loops."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from mmengine.checkpoint import _load_checkpoint, find_latest_checkpoint, load_state_dict, save_checkpoint
+from mmengine.checkpoint.state_dict import revise
+from mmengine.config import Config, ConfigDict
+from mmengine.config.origin import where
+from mmengine.dataset.randomness import seed_step
+from mmengine.dist import get_dist_info, is_distributed, is_main_process, master_only
+from mmengine.evaluator import Evaluator
+from mmengine.fileio import get_file_backend, join_path
+from mmengine.hooks import Hook
+from mmengine.logging import MessageHub, MMLogger
+from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
+from mmengine.registry import EVALUATOR, HOOKS, LOG_PROCESSORS, LOOPS, MODELS, RUNNERS, VISUALIZERS, DefaultScope
+from mmengine.strategies import SingleDeviceStrategy, default_strategy, unwrapped
+from mmengine.utils import mkdir_or_exist
+from mmengine.utils.errors import ArgumentError, CheckpointError, ConfigError
+from mmengine.visualization import Visualizer
+
+from . import build, environment, state
+from .base_loop import BaseLoop
+from .hook_table import HookTable
+from .interrupt import InterruptFlag, TrainingInterrupted
+from .log_processor import LogProcessor
+from .loops import EpochBasedTrainLoop, IterBasedTrainLoop, TestLoop, ValLoop
+from .priority import Priority
+from .utils import set_random_seed
+
+ConfigType = dict | Config | ConfigDict
+ParamSchedulerType = list[_ParamScheduler] | dict[str, list[_ParamScheduler]]
+OptimWrapperType = OptimWrapper | OptimWrapperDict
+
+DEFAULT_HOOKS: dict[str, dict] = {
+    'runtime_info': {'type': 'RuntimeInfoHook'},
+    'timer': {'type': 'IterTimerHook'},
+    'sampler_seed': {'type': 'DistSamplerSeedHook'},
+    'logger': {'type': 'LoggerHook'},
+    'param_scheduler': {'type': 'ParamSchedulerHook'},
+    'checkpoint': {'type': 'CheckpointHook', 'interval': 1},
+}
+# Other parts of the existing interface look up these by the name of their phase.
+PHASES = {
+    'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
+    'val': ('val_dataloader', 'val_cfg', 'val_evaluator'),
+    'test': ('test_dataloader', 'test_cfg', 'test_evaluator'),
+}
+
+
+@RUNNERS.register_module()
+class Runner:
+    """Trains, validates and tests a model.
+
+    Every part may be given as a config or as the finished object. What a phase needs must be given together
+    (`train_dataloader`, `train_cfg` and `optim_wrapper` to train, and so on); nothing is built before it is needed.
+
+    Args:
+        model: config or module with `train_step`, `val_step` and `test_step` as `mmengine.model.BaseModel` has them.
+        work_dir: where logs and checkpoints go.
+        train_cfg: `dict(by_epoch=True, max_epochs=…)`, `dict(by_epoch=False, max_iters=…)` or a loop with `type`.
+        load_from: a checkpoint to start from, or, with `resume`, to go on with.
+        resume: go on with `load_from`, or with the newest whole checkpoint of `work_dir`.
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
+        randomness: `seed` (None draws one), `deterministic`, `diff_rank_seed`.
+        cfg: the whole config, kept for logging and for hooks.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | dict,
+        work_dir: str,
+        train_dataloader: DataLoader | dict | None = None,
+        val_dataloader: DataLoader | dict | None = None,
+        test_dataloader: DataLoader | dict | None = None,
+        train_cfg: dict | None = None,
+        val_cfg: dict | None = None,
+        test_cfg: dict | None = None,
+        auto_scale_lr: dict | None = None,
+        optim_wrapper: Optimizer | OptimWrapper | dict | None = None,
+        param_scheduler: _ParamScheduler | dict | list | None = None,
+        val_evaluator: Evaluator | dict | list | None = None,
+        test_evaluator: Evaluator | dict | list | None = None,
+        default_hooks: dict[str, Hook | dict] | None = None,
+        custom_hooks: list[Hook | dict] | None = None,
+        data_preprocessor: nn.Module | dict | None = None,
+        load_from: str | None = None,
+        resume: bool = False,
+        launcher: str = 'none',
+        env_cfg: dict = dict(dist_cfg=dict(backend='nccl')),  # noqa: C408
+        log_processor: dict | None = None,
+        log_level: str = 'INFO',
+        visualizer: Visualizer | dict | None = None,
+        default_scope: str = 'mmengine',
+        randomness: dict = dict(seed=None),  # noqa: C408
+        experiment_name: str | None = None,
+        cfg: ConfigType | None = None,
+    ) -> None:
+        self._work_dir = str(Path(work_dir).resolve())
+        # A deep copy keeps what users put in; the runner's own changes stay inside.
+        if isinstance(cfg, Config):
+            self.cfg = copy.deepcopy(cfg)
+        else:
+            self.cfg = Config(dict(cfg or {}))
+
+        self._train_dataloader, self._train_loop = train_dataloader, train_cfg
+        self._val_dataloader, self._val_loop, self._val_evaluator = val_dataloader, val_cfg, val_evaluator
+        self._test_dataloader, self._test_loop, self._test_evaluator = test_dataloader, test_cfg, test_evaluator
+        self.optim_wrapper: Any = optim_wrapper
+        self.auto_scale_lr = auto_scale_lr
+        if param_scheduler is not None and optim_wrapper is None:
+            raise ConfigError('param_scheduler is given without optim_wrapper: there is nothing to schedule')
+        self.param_schedulers: Any = param_scheduler
+        self._check_phases()
+
+        self._launcher = launcher
+        self._env_cfg = env_cfg
+        environment.setup_env(env_cfg, launcher)
+        self._distributed = is_distributed()
+        self._rank, self._world_size = get_dist_info()
+        self.strategy: SingleDeviceStrategy = default_strategy()
+        self._device_module = self.strategy.device_module()
+        self._randomness_cfg = dict(randomness)
+        self.set_randomness(**self._randomness_cfg)
+
+        self._timestamp = environment.shared_timestamp()
+        self._experiment_name = self._choose_experiment_name(experiment_name)
+        self._log_dir = str(Path(self._work_dir, self._timestamp))
+        mkdir_or_exist(self._log_dir)
+        self.default_scope = DefaultScope.get_instance(self._experiment_name, scope_name=default_scope)
+        self.log_processor = self.build_log_processor({} if log_processor is None else log_processor)
+        self.logger = self.build_logger(log_level=log_level)
+        self._log_env(env_cfg)
+        self.message_hub = self.build_message_hub()
+        self.visualizer = self.build_visualizer(visualizer)
+        if self.cfg:
+            self.visualizer.add_config(self.cfg)
+
+        self._load_from, self._resume = load_from, resume
+        self._has_loaded = False
+        self._interrupt = InterruptFlag()
+
+        if isinstance(model, dict) and data_preprocessor is not None:
+            model.setdefault('data_preprocessor', data_preprocessor)
+        self.model = self.build_model(model)
+        self._model_name = type(self.model).__name__
+        self.model = self.wrap_model(self.cfg.get('model_wrapper_cfg'), self.model)
+
+        self._hook_table = HookTable()
+        self.register_hooks(default_hooks, custom_hooks)
+        self.logger.info(f'Hooks will be executed in the following order:\n{self.get_hooks_info()}')
+        self.dump_config()
+
+    @classmethod
+    def from_cfg(cls, cfg: ConfigType) -> Runner:
+        """The runner of a whole config; keys that are no argument of the runner stay in `runner.cfg`."""
+        cfg = copy.deepcopy(cfg)
+        if 'model' not in cfg or 'work_dir' not in cfg:
+            absent = 'model' if 'model' not in cfg else 'work_dir'
+            hint = "; set it, e.g. cfg.work_dir = './work_dirs/my_run'" if absent == 'work_dir' else ''
+            raise ConfigError(f'the config {getattr(cfg, "filename", None) or ""} has no {absent!r}{hint}')
+        names = (
+            'train_dataloader val_dataloader test_dataloader train_cfg val_cfg test_cfg auto_scale_lr optim_wrapper '
+            'param_scheduler val_evaluator test_evaluator default_hooks custom_hooks data_preprocessor load_from '
+            'log_processor visualizer experiment_name'
+        ).split()
+        return cls(
+            model=cfg['model'],
+            work_dir=cfg['work_dir'],
+            resume=cfg.get('resume', False),
+            launcher=cfg.get('launcher', 'none'),
+            env_cfg=cfg.get('env_cfg') or {'dist_cfg': {'backend': 'nccl'}},
+            log_level=cfg.get('log_level', 'INFO'),
+            default_scope=cfg.get('default_scope') or 'mmengine',
+            randomness=cfg.get('randomness') or {'seed': None},
+            cfg=cfg,
+            **{name: cfg.get(name) for name in names},
+        )
+
+    def _check_phases(self) -> None:
+        for phase, names in PHASES.items():
+            given = {
+                n: getattr(self, 'optim_wrapper' if n == 'optim_wrapper' else f'_{n}'.replace('_cfg', '_loop')) for n in names
+            }
+            missing = [n for n, v in given.items() if v is None]
+            if 0 < len(missing) < len(names):
+                present = [n for n in names if n not in missing]
+                # `optim_wrapper` alone is harmless: a config for testing may keep it.
+                if present == ['optim_wrapper']:
+                    continue
+                raise ConfigError(
+                    f'to run {phase}, {", ".join(names)} belong together, but {", ".join(missing)} '
+                    f'{"is" if len(missing) == 1 else "are"} None; give all of them or none'
+                )
+
+    # ------------------------------------------------------------------ what users' hooks and loops touch
+
+    @property
+    def experiment_name(self) -> str:
+        return self._experiment_name
+
+    @property
+    def model_name(self) -> str:
+        return self._model_name
+
+    @property
+    def work_dir(self) -> str:
+        return self._work_dir
+
+    @property
+    def log_dir(self) -> str:
+        """`work_dir/timestamp`."""
+        return self._log_dir
+
+    @property
+    def timestamp(self) -> str:
+        return self._timestamp
+
+    @property
+    def max_epochs(self) -> int:
+        return self._train_number('max_epochs')
+
+    @property
+    def max_iters(self) -> int:
+        return self._train_number('max_iters')
+
+    def _train_number(self, name: str) -> int:
+        if isinstance(self._train_loop, BaseLoop):
+            return getattr(self._train_loop, name)
+        return (self._train_loop or {}).get(name, 0)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done; 0 before training."""
+        return self._train_loop.epoch if isinstance(self._train_loop, BaseLoop) else 0  # type: ignore[attr-defined]
+
+    @property
+    def iter(self) -> int:
+        """Iterations done; 0 before training."""
+        return self._train_loop.iter if isinstance(self._train_loop, BaseLoop) else 0  # type: ignore[attr-defined]
+
+    @property
+    def launcher(self) -> str:
+        return self._launcher
+
+    @property
+    def distributed(self) -> bool:
+        return self._distributed
+
+    @property
+    def rank(self) -> int:
+        return self._rank
+
+    @property
+    def world_size(self) -> int:
+        return self._world_size
+
+    @property
+    def deterministic(self) -> bool:
+        return self._deterministic
+
+    @property
+    def seed(self) -> int:
+        """The seed of this rank."""
+        return self._seed
+
+    @property
+    def base_seed(self) -> int:
+        """The seed that all ranks share."""
+        return self._base_seed
+
+    @property
+    def hooks(self) -> list[Hook]:
+        """All hooks in the order of their priority."""
+        return self._hook_table.hooks
+
+    _hooks = hooks
+
+    @property
+    def train_loop(self) -> BaseLoop:
+        if not isinstance(self._train_loop, BaseLoop) and self._train_loop is not None:
+            self._train_loop = self.build_train_loop(self._train_loop)  # type: ignore[assignment]
+        return cast(BaseLoop, self._train_loop)
+
+    @property
+    def val_loop(self) -> BaseLoop:
+        if not isinstance(self._val_loop, BaseLoop) and self._val_loop is not None:
+            self._val_loop = self.build_val_loop(self._val_loop)  # type: ignore[assignment]
+        return cast(BaseLoop, self._val_loop)
+
+    @property
+    def test_loop(self) -> BaseLoop:
+        if not isinstance(self._test_loop, BaseLoop) and self._test_loop is not None:
+            self._test_loop = self.build_test_loop(self._test_loop)  # type: ignore[assignment]
+        return cast(BaseLoop, self._test_loop)
+
+    @property
+    def train_dataloader(self) -> DataLoader:
+        return self.train_loop.dataloader
+
+    @property
+    def val_dataloader(self) -> DataLoader:
+        return self.val_loop.dataloader
+
+    @property
+    def test_dataloader(self) -> DataLoader:
+        return self.test_loop.dataloader
+
+    @property
+    def val_evaluator(self) -> Evaluator:
+        return self.val_loop.evaluator  # type: ignore[attr-defined]
+
+    @property
+    def test_evaluator(self) -> Evaluator:
+        return self.test_loop.evaluator  # type: ignore[attr-defined]
+
+    @property
+    def val_interval(self) -> int:
+        return self.train_loop.val_interval  # type: ignore[attr-defined]
+
+    @property
+    def val_begin(self) -> int:
+        return self.train_loop.val_begin  # type: ignore[attr-defined]
+
+    # ------------------------------------------------------------------ environment
+
+    def setup_env(self, env_cfg: dict) -> None:
+        environment.setup_env(env_cfg, self._launcher)
+
+    def _log_env(self, env_cfg: dict) -> None:
+        run = {'Distributed launcher': self._launcher, 'Distributed training': self._distributed, 'seed': self._seed}
+        environment.log_environment(self.logger, dict(env_cfg), run)
+
+    def set_randomness(self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False) -> None:
+        """Seed this process; see `randomness` of the class."""
+        self._deterministic = deterministic
+        self._seed = set_random_seed(seed, deterministic=deterministic, diff_rank_seed=diff_rank_seed)
+        self._base_seed = self._seed - self._rank if diff_rank_seed else self._seed
+
+    def seed_step(self, iteration: int) -> None:
+        """Make the randomness of what follows a function of seed, rank and `iteration`."""
+        seed_step(self._base_seed, self._rank, iteration, self._device_module)
+
+    def _choose_experiment_name(self, name: str | None) -> str:
+        if name is not None:
+            return f'{name}_{self._timestamp}'
+        filename = getattr(self.cfg, 'filename', None)
+        base = f'{Path(filename).stem}_{self._timestamp}' if filename else self._timestamp
+        # Two runs of a process within a second must not share logger and message hub.
+        chosen, number = base, 1
+        while MMLogger.check_instance_created(chosen):
+            chosen, number = f'{base}_{number}', number + 1
+        return chosen
+
+    # ------------------------------------------------------------------ builders; override one to change one part
+
+    def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any) -> MMLogger:
+        if log_file is None:
+            log_file = str(Path(self._log_dir, f'{self._timestamp}.log'))
+        kwargs.setdefault('name', self._experiment_name)
+        kwargs.setdefault('file_mode', 'a')
+        return MMLogger.get_instance(log_level=log_level, log_file=log_file, **kwargs)
+
+    def build_message_hub(self, message_hub: dict | None = None) -> MessageHub:
+        return MessageHub.get_instance(**{'name': self._experiment_name, **(message_hub or {})})
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        if isinstance(visualizer, Visualizer):
+            return visualizer
+        cfg = dict(visualizer) if visualizer is not None else {'vis_backends': [{'type': 'LocalVisBackend'}]}
+        cfg.setdefault('type', 'Visualizer')
+        cfg.setdefault('name', self._experiment_name)
+        cfg.setdefault('save_dir', self._log_dir)
+        return VISUALIZERS.build(cfg)
+
+    def build_log_processor(self, log_processor: LogProcessor | dict) -> LogProcessor:
+        if isinstance(log_processor, LogProcessor):
+            return log_processor
+        return LOG_PROCESSORS.build({'type': 'LogProcessor', **log_processor})
+
+    def build_model(self, model: nn.Module | dict) -> nn.Module:
+        return model if isinstance(model, nn.Module) else MODELS.build(model)
+
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        return model if model is not unwrapped(model) else self.strategy.wrap(model, model_wrapper_cfg)
+
+    def build_dataloader(  # type: ignore[override]
+        self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """A loader from its config. All ranks use the common seed: with `diff_rank_seed` only the steps differ."""
+        return build.build_dataloader(dataloader, self._base_seed if seed is None or diff_rank_seed else seed)
+
+    def build_optim_wrapper(self, optim_wrapper: Optimizer | OptimWrapper | dict) -> OptimWrapperType:
+        return build.build_optimizers(optim_wrapper, self.model)
+
+    def build_param_scheduler(self, scheduler: _ParamScheduler | dict | list) -> ParamSchedulerType:
+        loop = self._train_loop
+        by_epoch = isinstance(loop, EpochBasedTrainLoop)
+        length = len(self.train_dataloader) if by_epoch else None
+        return build.build_schedulers(scheduler, self.optim_wrapper, length, self.max_epochs)
+
+    def scale_lr(self, optim_wrapper: OptimWrapperType, auto_scale_lr: dict | None = None) -> None:
+        done = build.scale_learning_rate(optim_wrapper, auto_scale_lr, self._batch_size())
+        if done:
+            self.logger.info(done)
+
+    def _batch_size(self) -> int:
+        total = getattr(self.train_dataloader, 'global_batch_size', None)
+        return total // self._world_size if total else (self.train_dataloader.batch_size or 1)
+
+    def build_evaluator(self, evaluator: dict | list | Evaluator) -> Evaluator:
+        if isinstance(evaluator, Evaluator):
+            return evaluator
+        if isinstance(evaluator, dict) and 'metrics' in evaluator:
+            cfg = dict(evaluator)
+            cfg.setdefault('type', 'Evaluator')
+            return EVALUATOR.build(cfg)
+        return Evaluator(evaluator)
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        if isinstance(loop, BaseLoop):
+            return loop
+        cfg = dict(loop)
+        by_epoch = cfg.pop('by_epoch', None)
+        if 'type' in cfg:
+            if by_epoch is not None:
+                raise ConfigError(f'train_cfg has both type and by_epoch; `type` already decides\n  at {where(loop)}')
+            return LOOPS.build(_like(loop, cfg), default_args={'runner': self, 'dataloader': self._train_dataloader})
+        if by_epoch is None:
+            raise ConfigError(
+                'train_cfg needs `type` or `by_epoch`: dict(by_epoch=True, max_epochs=…) or dict(by_epoch=False, max_iters=…)'
+                f'; it has {", ".join(loop) or "nothing"}\n  at {where(loop)}'
+            )
+        kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
+        return LOOPS.build(
+            _like(loop, {**cfg, 'type': kind}), default_args={'runner': self, 'dataloader': self._train_dataloader}
+        )
+
+    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        return self._build_eval_loop(loop, ValLoop, self._val_dataloader, self._val_evaluator)
+
+    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        return self._build_eval_loop(loop, TestLoop, self._test_dataloader, self._test_evaluator)
+
+    def _build_eval_loop(self, loop: BaseLoop | dict, kind: type, dataloader: Any, evaluator: Any) -> BaseLoop:
+        if isinstance(loop, BaseLoop):
+            return loop
+        cfg = _like(loop, {'type': kind, **loop})
+        return LOOPS.build(cfg, default_args={'runner': self, 'dataloader': dataloader, 'evaluator': evaluator})
+
+    # ------------------------------------------------------------------ hooks
+
+    def register_hook(self, hook: Hook | dict, priority: str | int | Priority | None = None) -> None:
+        """Add one hook. The priority is `priority`, else that of the config, else that of its class."""
+        if not isinstance(hook, (Hook, dict)):
+            raise TypeError(f'hook should be a Hook or its config, but got {type(hook).__name__}')
+        origin = where(hook) if isinstance(hook, dict) else ''
+        if isinstance(hook, dict):
+            cfg = copy.copy(hook)
+            if priority is None:
+                priority = cfg.pop('priority', None)
+            else:
+                cfg.pop('priority', None)
+            hook = cast(Hook, HOOKS.build(cfg))
+            if not isinstance(hook, Hook):
+                raise ArgumentError(f'{type(hook).__name__} is registered as a hook but does not derive from Hook\n  at {origin}')
+        if priority is not None:
+            hook.priority = priority.name if isinstance(priority, Priority) else priority
+        self._hook_table.add(hook, origin)
+
+    def register_default_hooks(self, hooks: dict[str, Hook | dict] | None = None) -> None:
+        """Add the default hooks; `hooks` replaces one by its key, or removes it by None."""
+        wanted: dict[str, Any] = dict(DEFAULT_HOOKS)
+        for name, hook in (hooks or {}).items():
+            if hook is None:
+                wanted.pop(name, None)
+            elif isinstance(hook, dict) and 'type' not in hook and name in wanted:
+                wanted[name] = {**wanted[name], **hook}
+            else:
+                wanted[name] = hook
+        for hook in wanted.values():
+            self.register_hook(hook)
+
+    def register_custom_hooks(self, hooks: list[Hook | dict]) -> None:
+        for hook in hooks:
+            self.register_hook(hook)
+
+    def register_hooks(
+        self, default_hooks: dict[str, Hook | dict] | None = None, custom_hooks: list[Hook | dict] | None = None
+    ) -> None:
+        self.register_default_hooks(default_hooks)
+        self.register_custom_hooks(custom_hooks or [])
+
+    def call_hook(self, fn_name: str, **kwargs: Any) -> None:
+        """Run the hooks of stage `fn_name`."""
+        self._hook_table.call(fn_name, self, **kwargs)
+
+    def get_hooks_info(self) -> str:
+        """Stage by stage: the hooks in their order, with priorities."""
+        return self._hook_table.describe()
+
+    # ------------------------------------------------------------------ train, val, test
+
+    def train(self) -> nn.Module:
+        """Train, and return the model.
+
+        Raises:
+            TrainingInterrupted: after a Ctrl-C or SIGTERM, when the checkpoint is written.
+        """
+        if self._train_loop is None:
+            raise RuntimeError('to train, the runner needs train_dataloader, train_cfg and optim_wrapper')
+        if not hasattr(unwrapped(self.model), 'train_step'):
+            raise TypeError(f'{self._model_name} has no train_step; derive it from mmengine.model.BaseModel')
+        loop = self.train_loop
+        self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
+        self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
+        if self.param_schedulers is not None:
+            self.param_schedulers = self.build_param_scheduler(self.param_schedulers)
+        if self._val_loop is not None:
+            self._val_loop = self.build_val_loop(self._val_loop)  # type: ignore[assignment]
+        with self._interrupt.listening():
+            self.call_hook('before_run')
+            self._init_model_weights()
+            self.load_or_resume()
+            self.optim_wrapper.initialize_count_status(self.model, loop.iter, loop.max_iters)  # type: ignore[attr-defined]
+            self._maybe_compile('train_step')
+            model = loop.run()
+            self.call_hook('after_run')
+        return model
+
+    def val(self) -> dict:
+        """Validate, and return the metrics."""
+        if self._val_loop is None:
+            raise RuntimeError('to validate, the runner needs val_dataloader, val_cfg and val_evaluator')
+        return self._evaluate(lambda: self.val_loop)
+
+    def test(self) -> dict:
+        """Test, and return the metrics."""
+        if self._test_loop is None:
+            raise RuntimeError('to test, the runner needs test_dataloader, test_cfg and test_evaluator')
+        return self._evaluate(lambda: self.test_loop)
+
+    def _evaluate(self, loop: Callable[[], BaseLoop]) -> dict:
+        built = loop()
+        self.call_hook('before_run')
+        self.load_or_resume()
+        metrics = built.run()
+        self.call_hook('after_run')
+        return metrics
+
+    def _init_model_weights(self) -> None:
+        model = unwrapped(self.model)
+        if hasattr(model, 'init_weights'):
+            self.seed_step(-1)
+            model.init_weights()  # type: ignore[operator]
+        if self._distributed:
+            # Every rank has drawn its own weights; rank 0's count.
+            for tensor in [*model.parameters(), *model.buffers()]:
+                torch.distributed.broadcast(tensor.data, src=0)
+
+    def _maybe_compile(self, target: str) -> None:
+        option = self.cfg.get('compile', False)
+        if not option or (isinstance(option, dict) and option.get('disable', False)):
+            return
+        options = dict(option) if isinstance(option, dict) else {}
+        model = unwrapped(self.model)
+        # The forward alone: hooks, logging and the optimizer around it would only break the graph.
+        model.forward = torch.compile(model.forward, **options)  # type: ignore[method-assign]
+        self.logger.info(f'the forward of {self._model_name} is compiled; its first call takes longer ({target})')
+
+    def check_interrupt(self) -> None:
+        """Between two iterations: if a signal asked for it, save and raise TrainingInterrupted."""
+        signum = self._interrupt.signum
+        if signum is None:
+            return
+        name = f'interrupted_iter_{self.iter}.pth'
+        path = join_path(self._work_dir, name)
+        # All ranks get the signal, at different iterations perhaps; rank 0's state is whole by itself.
+        self.save_checkpoint(self._work_dir, name, meta={'epoch': self.epoch, 'iter': self.iter})
+        if is_main_process():
+            get_file_backend(path).put_text(path, join_path(self._work_dir, 'last_checkpoint'))
+        config = getattr(self.cfg, 'filename', None)
+        command = f'mmseg train {config} --work-dir {self._work_dir} --resume' if config else f'resume from {path}'
+        raise TrainingInterrupted(
+            f'interrupted after iteration {self.iter} of {self.max_iters}; saved to {path}\nto go on: {command}',
+            signum,
+            path if is_main_process() else None,
+        )
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def load_or_resume(self) -> None:
+        """Once: load `load_from`, or resume from it or from the newest whole checkpoint of the work dir."""
+        if self._has_loaded:
+            return
+        self._has_loaded = True
+        if self._resume:
+            source = self._load_from or find_latest_checkpoint(self._work_dir)
+            if source is None:
+                self.logger.warning(f'nothing to resume from in {self._work_dir}: the training begins at 0')
+                return
+            self.resume(source)
+        elif self._load_from is not None:
+            self.load_checkpoint(self._load_from)
+
+    def load_checkpoint(
+        self,
+        filename: str,
+        map_location: str | Callable = 'cpu',
+        strict: bool = False,
+        revise_keys: list = [(r'^module.', '')],
+    ) -> dict:
+        """Load the weights of a checkpoint into the model, and return the whole of it.
+
+        Args:
+            revise_keys: pairs of a regular expression and its replacement, applied to the names of the state dict.
+        """
+        trust = bool(self.cfg.get('trust_checkpoint', False))
+        checkpoint = _load_checkpoint(filename, map_location=map_location, logger=self.logger, trust=trust)
+        self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
+        weights = revise(checkpoint['state_dict'] if 'state_dict' in checkpoint else checkpoint, revise_keys)
+        try:
+            load_state_dict(unwrapped(self.model), weights, strict=strict, logger=self.logger)
+        except CheckpointError as error:
+            error.add_note(f'while loading {filename} into {self._model_name}')
+            raise
+        self._has_loaded = True
+        self.logger.info(f'Load checkpoint from {filename}')
+        return checkpoint
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: str | Callable = 'default',
+    ) -> None:
+        """Put the whole run to where the checkpoint was written."""
+        location = 'cpu' if map_location == 'default' else map_location
+        checkpoint = self.load_checkpoint(filename, map_location=location)
+        if self._train_loop is None:
+            raise ConfigError('resume goes on with a training; to test or validate a checkpoint, use load_from')
+        _ = self.train_loop  # built before its counters are set
+        state.restore(self, checkpoint, resume_optimizer, resume_param_scheduler, filename)
+        self._has_loaded = True
+        self.logger.info(f'resumed epoch: {self.epoch}, iter: {self.iter} from {filename}')
+
+    @master_only
+    def save_checkpoint(
+        self,
+        out_dir: str,
+        filename: str,
+        file_client_args: dict | None = None,
+        save_optimizer: bool = True,
+        save_param_scheduler: bool = True,
+        meta: dict | None = None,
+        by_epoch: bool = True,
+        backend_args: dict | None = None,
+    ) -> None:
+        """Write the run to `out_dir/filename`, whole or not at all.
+
+        Args:
+            meta: further entries; `epoch` and `iter` in it override what follows from `by_epoch`.
+            by_epoch: whether this is called as an epoch ends (which then counts as done) or as an iteration ends.
+        """
+        backend_args = backend_args if backend_args is not None else file_client_args
+        checkpoint = state.collect(self, save_optimizer, save_param_scheduler, meta, by_epoch)
+        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+        save_checkpoint(checkpoint, join_path(out_dir, filename, backend_args=backend_args), backend_args=backend_args)
+
+    @master_only
+    def dump_config(self) -> None:
+        """Write the config to the work dir."""
+        name = Path(self.cfg.filename).name if self.cfg.filename else f'{self._timestamp}.py'
+        self.cfg.dump(str(Path(self._work_dir, name)))
+
+
+def _like(original: dict, changed: dict) -> dict:
+    """`changed` as a copy of `original`, so that it keeps its address in the config."""
+    copied = copy.copy(original)
+    for key in [k for k in copied if k not in changed]:
+        del copied[key]
+    copied.update(changed)
+    return copied
+

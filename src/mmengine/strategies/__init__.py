@@ -1,0 +1,3 @@
+from .strategy import DDPStrategy, SingleDeviceStrategy, default_strategy, unwrapped
+
+__all__ = ['DDPStrategy', 'SingleDeviceStrategy', 'default_strategy', 'unwrapped']

@@ -1,0 +1,3 @@
+from mmengine.utils.dl_utils.misc import torch_meshgrid
+
+__all__ = ['torch_meshgrid']

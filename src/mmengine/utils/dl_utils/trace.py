@@ -1,0 +1,3 @@
+from mmengine.utils.dl_utils.misc import is_jit_tracing
+
+__all__ = ['is_jit_tracing']

@@ -1,0 +1,113 @@
+"""A run that is resumed at any iteration ends as the one that was not interrupted, to the last bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.toy import ToyModel, assert_same, final_state, toy_runner
+
+from mmengine.hooks import Hook
+
+
+class StopAt(Hook):
+    """Leaves the run as a kill would, right after the checkpoint of iteration `at` was written."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        if runner.iter + 1 == self.at:
+            raise ZeroDivisionError('killed')
+
+
+def run_whole(tmp_path: Path, **options: Any) -> tuple[dict, list]:
+    runner = toy_runner(tmp_path / 'whole', **options)
+    runner.train()
+    return final_state(runner), runner.model.seen
+
+
+@pytest.mark.parametrize('by_epoch', [False, True])
+@pytest.mark.parametrize('accumulate', [1, 3])
+def test_resume_at_every_iteration(tmp_path: Path, by_epoch: bool, accumulate: int) -> None:
+    wrapper = {
+        'type': 'OptimWrapper',
+        'optimizer': {'type': 'AdamW', 'lr': 0.01},
+        'accumulative_counts': accumulate,
+        'clip_grad': {'max_norm': 1.0},
+    }
+    options = {'by_epoch': by_epoch, 'optim_wrapper': wrapper, 'iters': 15}
+    expected, seen = run_whole(tmp_path, **options)
+    for at in range(1, 15):
+        work_dir = tmp_path / f'at{at}'
+        with pytest.raises(ZeroDivisionError):
+            toy_runner(work_dir, **options, custom_hooks=[*_counting(), StopAt(at)]).train()
+        resumed = toy_runner(work_dir, **options, resume=True)
+        resumed.train()
+        assert_same(final_state(resumed), expected, f'at {at}')
+        assert resumed.model.seen == seen[at:], f'samples after {at}'
+
+
+def _counting() -> list:
+    from helpers.toy import CountingHook
+
+    return [CountingHook()]
+
+
+@pytest.mark.parametrize('workers', [(0, 2), (2, 0), (2, 2)])
+def test_resume_with_another_number_of_workers(tmp_path: Path, workers: tuple[int, int]) -> None:
+    expected, seen = run_whole(tmp_path, num_workers=workers[0], iters=8)
+    with pytest.raises(ZeroDivisionError):
+        toy_runner(tmp_path / 'b', iters=8, num_workers=workers[0], custom_hooks=[*_counting(), StopAt(3)]).train()
+    resumed = toy_runner(tmp_path / 'b', iters=8, num_workers=workers[1], resume=True)
+    resumed.train()
+    assert_same(final_state(resumed), expected)
+    assert resumed.model.seen == seen[3:]
+
+
+def test_same_seed_same_run_and_other_seed_other_run(tmp_path: Path) -> None:
+    first, _ = run_whole(tmp_path / 'a')
+    second, _ = run_whole(tmp_path / 'b')
+    assert_same(first, second)
+    other, _ = run_whole(tmp_path / 'c', randomness={'seed': 8})
+    assert not torch.equal(first['model']['net.0.weight'], other['model']['net.0.weight'])
+
+
+def test_the_drawn_seed_of_a_run_is_kept_on_resume(tmp_path: Path) -> None:
+    whole = toy_runner(tmp_path / 'a', randomness={'seed': None})
+    whole.train()
+    seed = whole.base_seed
+    resumed = toy_runner(
+        tmp_path / 'b', randomness={'seed': None}, resume=True, load_from=str(tmp_path / 'a' / 'iter_5.pth')
+    )
+    assert resumed.base_seed != seed
+    resumed.train()
+    assert resumed.base_seed == seed
+    assert resumed.model.seen == whole.model.seen[5:]
+    assert_same(final_state(resumed)['model'], final_state(whole)['model'])
+
+
+def test_load_from_takes_the_weights_alone(tmp_path: Path) -> None:
+    run_whole(tmp_path)
+    loaded = toy_runner(tmp_path / 'b', load_from=str(tmp_path / 'whole' / 'iter_5.pth'))
+    loaded.train_loop  # noqa: B018 - builds it
+    loaded.load_or_resume()
+    assert loaded.iter == 0
+    saved = torch.load(tmp_path / 'whole' / 'iter_5.pth', weights_only=False)['state_dict']
+    assert_same(dict(loaded.model.state_dict()), dict(saved))
+
+
+def test_the_hyper_parameters_of_another_model_are_refused(tmp_path: Path) -> None:
+    class Other(ToyModel):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.Conv2d(1, 1, 1)
+
+    run_whole(tmp_path)
+    runner = toy_runner(tmp_path / 'b', model=Other(), load_from=str(tmp_path / 'whole' / 'iter_5.pth'))
+    with pytest.raises(RuntimeError, match='net.4.weight'):
+        runner.train()
