@@ -2,10 +2,10 @@
 
     python benchmarks/loop_overhead.py [--iters 2000] [--repeats 5]
 
-A tiny model (Linear 8 -> 1 on batches of 4), once in a loop of a few lines over a `torch.utils.data.DataLoader`, once in
-`Runner` with its six default hooks and its own loader over the same data set. Both do: batch, forward, loss, backward,
-SGD step. Prints the time per iteration of each, their difference in microseconds and their ratio; the best of the repeats
-counts, since a busy machine only ever adds time.
+A tiny model (Linear 8 -> 1 on batches of 4), once in a loop of a few lines over a `torch.utils.data.DataLoader`,
+once in `Runner` with its six default hooks and its own loader over the same data set. Both do: batch, forward, loss,
+backward, SGD step. Prints the time per iteration of each, their difference in microseconds and their ratio; the best
+of the repeats counts, since a busy machine only ever adds time.
 """
 
 from __future__ import annotations

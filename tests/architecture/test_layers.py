@@ -22,7 +22,8 @@ FLOORS = {
     'registry': 7,
     'checkpoint': 8,
     'structures': 9,
-    'visualization': 9,
+    # its module re-exports BaseDataElement, which projects import from there
+    'visualization': 10,
     'optim': 9,
     'dataset': 10,
     'evaluator': 11,
@@ -117,6 +118,7 @@ def test_no_module_imports_the_package_root_of_its_own() -> None:
         for path in modules('mmengine')
         if path != SRC / 'mmengine' / '__init__.py'
         for name, line in imports_of(path)
-        if name == 'mmengine' or (name.startswith('mmengine.') and name.split('.')[1] not in FLOORS and 'version' not in name)
+        if name == 'mmengine'
+        or (name.startswith('mmengine.') and name.split('.')[1] not in FLOORS and 'version' not in name)
     ]
     assert not wrong, '\n'.join(wrong)

@@ -48,6 +48,7 @@ class ToyModel(BaseModel):
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.normal_(module.weight)
+                nn.init.zeros_(module.bias)
 
     def forward(self, inputs: Any, data_samples: Any = None, mode: str = 'tensor') -> Any:
         x = torch.stack(list(inputs)) if isinstance(inputs, (list, tuple)) else inputs
@@ -83,7 +84,9 @@ class CountingHook(Hook):
         self.total = state['total']
 
 
-def toy_runner(work_dir: Path | str, *, by_epoch: bool = False, length: int = 10, iters: int = 12, **overrides: Any) -> Runner:
+def toy_runner(
+    work_dir: Path | str, *, by_epoch: bool = False, length: int = 10, iters: int = 12, **overrides: Any
+) -> Runner:
     """Batch 2: an epoch-based run has `iters / 5` epochs of 5 iterations. Checkpoints after every iteration."""
     workers = overrides.pop('num_workers', 0)
     optim_wrapper = overrides.pop('optim_wrapper', {'optimizer': {'type': 'SGD', 'lr': 0.01, 'momentum': 0.9}})
@@ -111,7 +114,13 @@ def toy_runner(work_dir: Path | str, *, by_epoch: bool = False, length: int = 10
         'optim_wrapper': optim_wrapper,
         'param_scheduler': [
             {'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'begin': 0, 'end': 4},
-            {'type': 'PolyLR', 'power': 0.9, 'by_epoch': by_epoch, 'begin': 1 if by_epoch else 4, 'end': 4 if by_epoch else iters},
+            {
+                'type': 'PolyLR',
+                'power': 0.9,
+                'by_epoch': by_epoch,
+                'begin': 1 if by_epoch else 4,
+                'end': 4 if by_epoch else max(iters, 5),
+            },
         ],
         'default_hooks': {
             'logger': {'type': 'LoggerHook', 'interval': 3},

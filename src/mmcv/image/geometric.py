@@ -143,11 +143,11 @@ def imresize_to_multiple(
         raise ValueError('exactly one of size and scale_factor should be given')
     if scale_factor is not None:
         size = _scale_size((w, h), scale_factor)
-    elif isinstance(size, int):
-        size = (size, size)
-    assert isinstance(size, tuple)
-    if keep_ratio:
-        size = rescale_size((w, h), size)
+    else:
+        size = (size, size) if isinstance(size, int) else size
+        assert size is not None
+        if keep_ratio:
+            size = rescale_size((w, h), size)
     steps = (divisor, divisor) if isinstance(divisor, int) else divisor
     new_w, new_h = (-(-s // d) * d for s, d in zip(size, steps, strict=True))
     return imresize(img, (new_w, new_h), return_scale, interpolation, out, backend)

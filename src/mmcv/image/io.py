@@ -114,17 +114,17 @@ def _import_tifffile() -> Any:
 def _pillow_to_array(image: Image.Image, flag: str, channel_order: str) -> np.ndarray:
     if flag == 'unchanged':
         array = np.array(image)
-        if channel_order == 'bgr' and array.ndim >= 3 and array.shape[2] >= 3:
+        if array.ndim >= 3 and array.shape[2] >= 3:  # BGR whatever the order asked for, as from OpenCV
             array[:, :, :3] = array[:, :, 2::-1]
         return array
     if not flag.endswith('ignore_orientation'):
         image = ImageOps.exif_transpose(image)
-    if flag.startswith('grayscale'):
-        return np.array(image.convert('L'))
     if image.mode == 'LA':
         rgba = image.convert('RGBA')
         image = Image.new('RGB', rgba.size, CANVAS_RGB)
         image.paste(rgba, mask=rgba.getchannel('A'))
+    if flag.startswith('grayscale'):
+        return np.array(image.convert('L'))
     array = np.array(image.convert('RGB'))
     return cv2.cvtColor(array, cv2.COLOR_RGB2BGR, array) if channel_order == 'bgr' else array
 

@@ -123,9 +123,9 @@ def adjust_sharpness(
 def adjust_lighting(
     img: np.ndarray, eigval: _Values, eigvec: _Values, alphastd: float = 0.1, to_rgb: bool = True
 ) -> np.ndarray:
-    """Add noise along the principal components of colour ("AlexNet-style PCA noise"), as a new float32 image.
+    """Add noise along the principal components of colour ("AlexNet-style PCA noise"), as a new float image.
 
-    `eigval` has 3 values, `eigvec` is `(3, 3)` with a component a column; they belong to RGB when `to_rgb`.
+    `eigval` has 3 values, `eigvec` is `(3, 3)` with a component a column. With `to_rgb` the channels are reversed first.
     """
     eigenvalues, eigenvectors = np.asarray(eigval), np.asarray(eigvec)
     if eigenvalues.shape != (3,) or eigenvectors.shape != (3, 3):
@@ -134,28 +134,24 @@ def adjust_lighting(
         )
     alpha = np.random.normal(0, alphastd, (1, 3))  # noqa: NPY002 - the loader seeds the global generator
     shift = (eigenvectors * alpha * eigenvalues[None]).sum(axis=1)
-    if to_rgb:
-        shift = shift[::-1]
-    return img.astype(np.float32) + shift.astype(np.float32)
+    floating = img.astype(np.float32)
+    return (cv2.cvtColor(floating, cv2.COLOR_BGR2RGB) if to_rgb else floating) + shift
 
 
 def adjust_hue(img: np.ndarray, hue_factor: float, backend: str | None = None) -> np.ndarray:
-    """Turn the hue by `hue_factor` of a full circle, in [-0.5, 0.5]. `img` is uint8 and, as in torchvision, RGB."""
+    """Turn the hue by `hue_factor` of a full circle, in [-0.5, 0.5]."""
     if not -0.5 <= hue_factor <= 0.5:
         raise ValueError(f'hue_factor {hue_factor} is not in [-0.5, 0.5]')
-    if not (isinstance(img, np.ndarray) and img.ndim in (2, 3)):
-        raise TypeError('img should be an array with 2 or 3 dimensions')
+    if not (isinstance(img, np.ndarray) and img.ndim == 3):
+        raise TypeError('img should be an array of shape (H, W, 3)')
     turn = np.uint8(int(hue_factor * 255) % 256)
     if _pillow(backend):
-        image = Image.fromarray(img)
-        if image.mode in ('L', '1', 'I', 'F'):
-            return img
-        hue, saturation, value = image.convert('HSV').split()
-        turned = Image.fromarray(np.asarray(hue) + turn)
-        return np.array(Image.merge('HSV', (turned, saturation, value)).convert(image.mode), dtype=img.dtype)
-    hsv = cv2.cvtColor(img.astype(np.uint8), cv2.COLOR_RGB2HSV_FULL)
+        hue, saturation, value = Image.fromarray(cv2.cvtColor(img, cv2.COLOR_BGR2RGB)).convert('HSV').split()
+        turned = Image.merge('HSV', (Image.fromarray(np.asarray(hue) + turn), saturation, value))
+        return cv2.cvtColor(np.array(turned.convert('RGB'), dtype=img.dtype), cv2.COLOR_RGB2BGR)
+    hsv = cv2.cvtColor(img.astype(np.uint8), cv2.COLOR_BGR2HSV_FULL)
     hsv[..., 0] += turn
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB_FULL).astype(img.dtype)
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR_FULL).astype(img.dtype)
 
 
 def _per_channel(img: np.ndarray, table_of: Any) -> np.ndarray:
@@ -188,14 +184,14 @@ def auto_contrast(img: np.ndarray, cutoff: float | tuple[float, float] = 0) -> n
         raise ValueError(f'cutoff should be a number or (low, high), but got {cutoff}')
     low_cut, high_cut = cutoff if isinstance(cutoff, tuple) else (cutoff, cutoff)
 
-    def trim(histogram: np.ndarray, percent: float) -> np.ndarray:
-        """Take `percent` of the pixels away from the lower end."""
-        drop = histogram.sum() * percent // 100
+    def trim(histogram: np.ndarray, drop: float) -> np.ndarray:
+        """Take `drop` pixels away from the lower end."""
         rest = np.clip(np.cumsum(histogram) - drop, 0, None)
         return np.diff(np.concatenate([[0], rest]))
 
     def table_of(histogram: np.ndarray) -> np.ndarray:
-        kept = trim(trim(histogram, low_cut)[::-1], high_cut)[::-1]
+        pixels = histogram.sum()
+        kept = trim(trim(histogram, pixels * low_cut // 100)[::-1], pixels * high_cut // 100)[::-1]
         occupied = np.nonzero(kept)[0]
         low, high = (occupied[0], occupied[-1]) if len(occupied) else (255, 0)
         if low >= high:

@@ -11,8 +11,8 @@ from typing import Any
 class DictAction(argparse.Action):
     """Collects `KEY=VALUE` into a dict.
 
-    A value is an integer, a float, a boolean, None or a string; `[a,b]` and `a,b` are lists, `(a,b)` is a tuple, and they
-    nest. Quotes make a string of anything.
+    A value is an integer, a float, a boolean, None or a string; `[a,b]` and `a,b` are lists, `(a,b)` is a tuple, and
+    they nest. Quotes make a string of anything.
     """
 
     @staticmethod

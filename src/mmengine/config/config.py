@@ -55,7 +55,9 @@ class Config:
             raise TypeError(f'cfg_dict should be a dict, but got {type(cfg_dict).__name__}')
         for key in cfg_dict:
             if key in RESERVED_KEYS:
-                raise KeyError(f'{key} is a name of the config itself and cannot be a key of it: {where(cfg_dict, key)}')
+                raise KeyError(
+                    f'{key} is a name of the config itself and cannot be a key of it: {where(cfg_dict, key)}'
+                )
         node = cfg_dict if isinstance(cfg_dict, ConfigDict) else ConfigDict(cfg_dict)
         node.set_path('')
         self._set('_cfg_dict', node)
@@ -206,8 +208,8 @@ class Config:
     @staticmethod
     def diff(cfg1: str | Config, cfg2: str | Config) -> str:
         """The lines that differ, as `difflib.unified_diff` marks them."""
-        texts = [(Config.fromfile(c) if isinstance(c, str) else c).pretty_text.splitlines() for c in (cfg1, cfg2)]
-        return '\n'.join(line.rstrip('\n') for line in difflib.unified_diff(*texts))
+        one, two = ((Config.fromfile(c) if isinstance(c, str) else c).pretty_text.splitlines() for c in (cfg1, cfg2))
+        return '\n'.join(line.rstrip('\n') for line in difflib.unified_diff(one, two))
 
     # ------------------------------------------------------------------ as a mapping
 
@@ -291,7 +293,8 @@ def import_custom(values: ConfigDict, folder: Path) -> None:
             root: BaseException = error
             while root.__cause__ is not None or root.__context__ is not None:
                 root = root.__cause__ or root.__context__  # type: ignore[assignment]
-            text = f'{type(root).__name__}: {root}\n  while importing {name!r} for custom_imports at {where(wanted, "imports")}'
+            place = where(wanted, 'imports')
+            text = f'{type(root).__name__}: {root}\n  while importing {name!r} for custom_imports at {place}'
             if wanted.get('allow_failed_imports', False):
                 print_log(text, 'current', logging.WARNING)
                 continue

@@ -57,7 +57,11 @@ class ConfigDict(dict):
     def _unknown(self, key: Any) -> str:
         near = difflib.get_close_matches(str(key), [str(k) for k in self], n=3)
         place = f' at {self._path} ({self._origin})' if self._path and self._origin else ''
-        hint = f'; did you mean {", ".join(map(repr, near))}?' if near else f'; there are {", ".join(map(str, self)) or "none"}'
+        hint = (
+            f'; did you mean {", ".join(map(repr, near))}?'
+            if near
+            else f'; there are {", ".join(map(str, self)) or "none"}'
+        )
         return f'the config{place} has no key {key!r}{hint}'
 
     def __missing__(self, key: Any) -> Any:
@@ -102,7 +106,7 @@ class ConfigDict(dict):
         merged.update(other)
         return merged
 
-    def __ior__(self, other: Any) -> ConfigDict:  # type: ignore[override,misc]
+    def __ior__(self, other: Any) -> ConfigDict:
         self.update(other)
         return self
 

@@ -97,7 +97,9 @@ class Loader:
         name, default = match[1], match[2].strip('\'"')
         value = self.environment[name] = os.environ.get(name, default)
         if not value:
-            raise ConfigError(f'the environment variable {name} is not set and its place in the config gives no default')
+            raise ConfigError(
+                f'the environment variable {name} is not set and its place in the config gives no default'
+            )
         quoted = match[0].startswith(("{{'", '{{"')) or match[0].endswith(("'}}", '"}}'))
         return repr(value) if quoted else value
 
@@ -111,9 +113,14 @@ class Loader:
         try:
             tree = ast.parse(text, file)
         except SyntaxError as error:
-            raise ConfigError(f'{Origin(file, error.lineno or 0)}: {error.msg}: {(error.text or "").strip()}') from error
+            raise ConfigError(
+                f'{Origin(file, error.lineno or 0)}: {error.msg}: {(error.text or "").strip()}'
+            ) from error
         names, lines = self._bases_of(tree, file)
-        bases = [self.load(self._resolve(n, file, o), (*stack, file), asked=f'{n!r} at {o}') for n, o in zip(names, lines, strict=True)]
+        bases = [
+            self.load(self._resolve(n, file, o), (*stack, file), asked=f'{n!r} at {o}')
+            for n, o in zip(names, lines, strict=True)
+        ]
         tree.body = [s for s in tree.body if not _is_base_assignment(s)]
         joined = self._join(bases, file)
         try:
@@ -155,7 +162,9 @@ class Loader:
                     computed = eval(compile(ast.Expression(value), file, 'eval'), {})
                     names = [computed] if isinstance(computed, str) else list(computed)
                     if not all(isinstance(n, str) for n in names):
-                        raise ConfigError(f'{Origin(file, value.lineno)}: _base_ should be file names, but got {names!r}') from error
+                        raise ConfigError(
+                            f'{Origin(file, value.lineno)}: _base_ should be file names, but got {names!r}'
+                        ) from error
                     return names, [Origin(file, value.lineno)] * len(names)
         return [], []
 
@@ -180,11 +189,13 @@ class Loader:
 
 
 def package_config(name: str, asked: str = '') -> Path:
-    """The file of `package::path`: below `.mim/configs`, `configs` or the package itself; in a checkout below `configs`."""
+    """The file of `package::path`: below the package's `.mim/configs` or `configs`, or a checkout's `configs`."""
     package, _, relative = name.partition('::')
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(f'{name}: the package {package!r} is not installed' + (f'\n  asked for by {asked}' if asked else ''))
+        raise ConfigError(
+            f'{name}: the package {package!r} is not installed' + (f'\n  asked for by {asked}' if asked else '')
+        )
     root = Path(next(iter(spec.submodule_search_locations)))
     relative = relative.removeprefix('configs/')
     places = [root / '.mim' / 'configs', root / 'configs', root / '.mim', root, root.parent.parent / 'configs']
@@ -197,7 +208,9 @@ def package_config(name: str, asked: str = '') -> Path:
 def _check_file(path: Path, asked: str) -> None:
     where_asked = f'\n  asked for by {asked}' if asked else ''
     if not path.is_file():
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob('*')] if path.parent.is_dir() else [], n=3)
+        near = difflib.get_close_matches(
+            path.name, [p.name for p in path.parent.glob('*')] if path.parent.is_dir() else [], n=3
+        )
         hint = f'; near it there are {", ".join(near)}' if near else ''
         raise ConfigFileNotFoundError(f'no such config: {path}{hint}{where_asked}')
     if path.suffix not in SUFFIXES:

@@ -73,7 +73,9 @@ def _check_mergeable(child: Any, key: Any, before: Any, base: Any, allow_list_ke
     origin = origin_of(base, key)
     raise ConfigError(
         f'{key}={dict(child[key])!r} is to be merged into {before!r}, which is a {type(before).__name__}, no dict'
-        f'{_at(child, key)}' + (f'\n  which was set at {origin}' if origin else '') + f'\n  add {DELETE_KEY}=True to replace it'
+        f'{_at(child, key)}'
+        + (f'\n  which was set at {origin}' if origin else '')
+        + f'\n  add {DELETE_KEY}=True to replace it'
     )
 
 

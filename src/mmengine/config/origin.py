@@ -20,7 +20,9 @@ class Origin:
 
     def __str__(self) -> str:
         path = Path(self.file)
-        shown = str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else self.file
+        shown = (
+            str(path.relative_to(Path.cwd())) if path.is_absolute() and path.is_relative_to(Path.cwd()) else self.file
+        )
         return f'{shown}:{self.line}' if self.line else shown
 
 

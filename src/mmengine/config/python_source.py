@@ -48,7 +48,9 @@ class Lines:
         for name, value in values.items():
             expression = self.names.get(name)
             dict.__setitem__(root, name, self.node(value, expression, depth=0, line=statements.get(name, 0)))
-            origins[name] = self.origin(expression) if expression is not None else Origin(self.file, statements.get(name, 0))
+            origins[name] = (
+                self.origin(expression) if expression is not None else Origin(self.file, statements.get(name, 0))
+            )
         root.set_origin(Origin(self.file, 1), origins)
         for name, path, statement, value in self.patches:
             self._patch(root.get(name), path, statement, value)
@@ -101,7 +103,9 @@ class Lines:
                     parts.update(self._dict_parts(item, depth + 1))
                 elif isinstance(key, ast.Constant):
                     parts[key.value] = item
-        elif isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name) and expression.func.id == 'dict':
+        elif (
+            isinstance(expression, ast.Call) and isinstance(expression.func, ast.Name) and expression.func.id == 'dict'
+        ):
             for argument in expression.args:
                 parts.update(self._dict_parts(argument, depth + 1))
             for keyword in expression.keywords:

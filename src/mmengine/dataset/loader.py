@@ -120,7 +120,10 @@ class KeyedDataLoader(DataLoader):
         # The iterator draws a base seed for its workers; from this generator it takes nothing from the global one.
         kwargs.setdefault('generator', torch.Generator().manual_seed(seed % 2**63))
         super().__init__(
-            _KeyedDataset(dataset, seed), batch_sampler=_SeekableBatches(batches), collate_fn=_Collate(collate_fn), **kwargs
+            _KeyedDataset(dataset, seed),
+            batch_sampler=_SeekableBatches(batches),
+            collate_fn=_Collate(collate_fn),
+            **kwargs,
         )
 
     @property

@@ -1,7 +1,7 @@
 """Randomness as a function of what it is for, instead of a stream that depends on who drew before.
 
-`random`, `numpy.random` and torch's CPU generator are seeded from a key: (seed, epoch, index) for a sample, (seed, rank,
-iteration) for a training step. Augmentation is then the same whatever the number of workers, the prefetching or the
+`random`, `numpy.random` and torch's CPU generator are seeded from a key: (seed, epoch, index) for a sample,
+(seed, rank, iteration) for a training step. Augmentation is then the same whatever the number of workers, the prefetching or the
 iteration that a run was resumed at, and nothing about random states has to be saved.
 """
 
@@ -39,7 +39,7 @@ def seed_step(seed: int, rank: int, iteration: int, device_module: Any = None) -
     """
     seeds = seeds_for(seed, -1, rank, iteration)
     random.seed(seeds.python)
-    np.random.seed(seeds.numpy)  # noqa: NPY002 - third-party code draws from the legacy global generator
+    np.random.seed(seeds.numpy)
     torch.default_generator.manual_seed(seeds.torch)
     if device_module is not None:
         device_module.manual_seed(seeds.torch)
@@ -54,7 +54,7 @@ _NUMPY_BITS = np.random.MT19937()
 def sample_randomness() -> Iterator[None]:
     """While inside, `seed_sample` may be called; on leaving, the global generators are as they were before."""
     python_state, torch_state = random.getstate(), torch.default_generator.get_state()
-    numpy_bits = np.random.get_bit_generator()  # noqa: NPY002
+    numpy_bits = np.random.get_bit_generator()
     np.random.set_bit_generator(_NUMPY_BITS)
     try:
         yield
@@ -68,5 +68,5 @@ def seed_sample(seed: int, epoch: int, index: int, draw: int = 0) -> None:
     """Seed the global generators for sample `index` of `epoch`."""
     seeds = seeds_for(seed, epoch, index, draw)
     random.seed(seeds.python)
-    np.random.seed(seeds.numpy)  # noqa: NPY002
+    np.random.seed(seeds.numpy)
     torch.default_generator.manual_seed(seeds.torch)

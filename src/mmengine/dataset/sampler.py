@@ -73,9 +73,7 @@ class DefaultSampler(_ShardedSampler):
         round_up: repeat samples from the beginning until all ranks have equally many.
     """
 
-    def __init__(
-        self, dataset: Sized, shuffle: bool = True, seed: int | None = None, round_up: bool = True
-    ) -> None:
+    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None, round_up: bool = True) -> None:
         super().__init__(dataset, shuffle, seed)
         self.round_up = round_up
         size = len(dataset)

@@ -36,9 +36,7 @@ def atomic_write(path: str | Path, mode: str = 'wb', encoding: str | None = None
     temporary = os.path.join(folder, f'.{name[:100]}.{uuid.uuid4().hex[:8]}.tmp')
     try:
         # os.open applies the umask, which tempfile does not.
-        descriptor = os.open(
-            temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_BINARY', 0), 0o666
-        )
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, 'O_BINARY', 0), 0o666)
         with open(descriptor, mode, encoding=encoding) as file:
             yield file
             file.flush()

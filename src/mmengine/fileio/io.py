@@ -31,9 +31,7 @@ def parse_uri_prefix(uri: _Path) -> str:
     return prefix.split('::')[0] if '::' in prefix else prefix.split(':')[-1]
 
 
-def get_file_backend(
-    uri: _Path | None = None, *, backend_args: _Args = None, enable_singleton: bool = False
-) -> Any:
+def get_file_backend(uri: _Path | None = None, *, backend_args: _Args = None, enable_singleton: bool = False) -> Any:
     """A storage backend, by `backend_args['backend']` or else by the prefix of `uri`.
 
     Args:
@@ -197,9 +195,7 @@ def load(
     if not is_filepath(file):
         raise TypeError(f'file should be a path or an open file, but got {type(file).__name__}')
     content: Any = (
-        StringIO(get_text(file, backend_args=backend_args))
-        if handler.str_like
-        else BytesIO(get(file, backend_args))
+        StringIO(get_text(file, backend_args=backend_args)) if handler.str_like else BytesIO(get(file, backend_args))
     )
     return handler.load_from_fileobj(content, **kwargs)
 

@@ -47,8 +47,6 @@ def dict_from_file(
     for number, line in enumerate(StringIO(text), start=1):
         key, *values = line.rstrip('\n\r').split(' ')
         if not values:
-            raise DataError(
-                f'{filename}, line {number}: expected a key and values, but got {line.rstrip()!r}'
-            )
+            raise DataError(f'{filename}, line {number}: expected a key and values, but got {line.rstrip()!r}')
         mapping[key_type(key)] = values[0] if len(values) == 1 else values
     return mapping

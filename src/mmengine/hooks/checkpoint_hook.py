@@ -85,10 +85,14 @@ class CheckpointHook(Hook):
         self.save_best = save_best
         indicators = [save_best] if isinstance(save_best, str) else list(save_best or [])
         if 'auto' in indicators and len(indicators) > 1:
-            raise ConfigError(f"save_best: 'auto' stands for the first metric and cannot be listed with others: {indicators}")
+            raise ConfigError(
+                f"save_best: 'auto' stands for the first metric and cannot be listed with others: {indicators}"
+            )
         rules = [rule] if isinstance(rule, str) else list(rule or [])
         if rules and len(rules) not in (1, len(indicators)):
-            raise ConfigError(f'rule should be one or one for each metric of save_best, but got {rules} for {indicators}')
+            raise ConfigError(
+                f'rule should be one or one for each metric of save_best, but got {rules} for {indicators}'
+            )
         unknown = [r for r in rules if r not in COMPARE]
         if unknown:
             raise ConfigError(f"rule should be 'greater' or 'less', but got {unknown[0]!r}")
@@ -228,14 +232,16 @@ class CheckpointHook(Hook):
             name = f'best_{key.replace("/", "_")}_{self.filename_tmpl.format(step)}'
             path = join_path(self.out_dir, name, backend_args=self.backend_args)
             self.best[key] = {'score': float(score), 'path': path}
-            runner.message_hub.update_info('best_score' if len(self.key_indicators) == 1 else f'best_score_{key}', float(score))
+            runner.message_hub.update_info(
+                'best_score' if len(self.key_indicators) == 1 else f'best_score_{key}', float(score)
+            )
             runner.message_hub.update_info('best_ckpt' if len(self.key_indicators) == 1 else f'best_ckpt_{key}', path)
             # The counters have moved on already: save with them as they are.
             self._write(runner, name, {'epoch': runner.epoch, 'iter': runner.iter}, by_epoch)
             if is_main_process() and best is not None and best['path'] != path:
                 self._remove(best['path'])
             runner.logger.info(
-                f'The best checkpoint with {score:0.4f} {key} at {step} {"epoch" if by_epoch else "iter"} is saved to {name}.'
+                f'The best checkpoint with {score:0.4f} {key} at {step} {"epoch" if by_epoch else "iter"} is {name}.'
             )
 
     def _publish(self, runner: Runner, path: str) -> None:

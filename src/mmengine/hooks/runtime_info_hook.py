@@ -24,7 +24,7 @@ def is_scalar(value: Any) -> bool:
 
 @HOOKS.register_module()
 class RuntimeInfoHook(Hook):
-    """Writes `iter`, `epoch`, `max_iters`, … as runtime info and `train/lr`, `train/loss*`, `val/*`, `test/*` as scalars.
+    """Writes `iter`, `epoch`, `max_iters`, … as runtime info; `train/lr`, `train/loss*`, `val/*`, `test/*` as scalars.
 
     Nothing is read back from the device: losses enter the hub as the tensors that they are.
     """
@@ -34,7 +34,12 @@ class RuntimeInfoHook(Hook):
     def before_run(self, runner: Runner) -> None:
         pretty = getattr(runner.cfg, 'pretty_text', '')
         runner.message_hub.update_info_dict(
-            {'cfg': pretty, 'seed': runner.seed, 'experiment_name': runner.experiment_name, 'mmengine_version': __version__}
+            {
+                'cfg': pretty,
+                'seed': runner.seed,
+                'experiment_name': runner.experiment_name,
+                'mmengine_version': __version__,
+            }
         )
 
     def before_train(self, runner: Runner) -> None:

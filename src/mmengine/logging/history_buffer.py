@@ -33,9 +33,7 @@ class HistoryBuffer:
                 f'log_history and count_history should be equally long, but have {len(log_history)} and '
                 f'{len(count_history)} items'
             )
-        self._set(
-            np.array(log_history, dtype=np.float64), np.array(count_history, dtype=np.float64), max_length
-        )
+        self._set(np.array(log_history, dtype=np.float64), np.array(count_history, dtype=np.float64), max_length)
 
     def _set(self, values: np.ndarray, counts: np.ndarray, max_length: int) -> None:
         """Start from these arrays. They are not written to: the next value makes larger ones."""
@@ -101,9 +99,7 @@ class HistoryBuffer:
         """Decorator: make `method(buffer, *args)` available as `statistics(name, *args)`."""
         known = cls._statistics_methods.setdefault(method.__name__, method)
         if (known.__module__, known.__qualname__) != (method.__module__, method.__qualname__):
-            raise ValueError(
-                f'the statistic {method.__name__!r} is registered already, by {known.__module__}'
-            )
+            raise ValueError(f'the statistic {method.__name__!r} is registered already, by {known.__module__}')
         cls._statistics_methods[method.__name__] = method  # the same one again after a reload
         return method
 
@@ -190,21 +186,20 @@ def _as_scalar(value: Any) -> Any:
     """A number, or a detached tensor of one element that stays on its device."""
     if isinstance(value, Tensor):
         if value.numel() != 1:
-            raise TypeError(
-                f'a scalar should be a tensor of one element, but its shape is {tuple(value.shape)}'
-            )
+            raise TypeError(f'a scalar should be a tensor of one element, but its shape is {tuple(value.shape)}')
         if type(value) is not Tensor and hasattr(value, 'full_tensor'):
             value = value.full_tensor()  # a DTensor: all ranks are here now, but perhaps not when it is read
-        return value.detach() if value.requires_grad else value
+        # A leaf may be a parameter or a running value that is changed in place before it is read.
+        if value.requires_grad:
+            return value.detach().clone() if value.is_leaf else value.detach()
+        return value.clone()
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in 'biuf':
         return float(value.item())
     if isinstance(value, int | float | np.number | np.bool_) and not isinstance(value, np.complexfloating):
         return float(value)
     kind = type(value).__name__
     shown = f' of shape {value.shape}' if isinstance(value, np.ndarray) else ''
-    raise TypeError(
-        f'a scalar should be a number, or a tensor or array of one element, but got {kind}{shown}'
-    )
+    raise TypeError(f'a scalar should be a number, or a tensor or array of one element, but got {kind}{shown}')
 
 
 def _to_numbers(values: list[Any]) -> list[float] | np.ndarray:

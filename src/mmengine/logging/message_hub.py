@@ -53,9 +53,7 @@ class MessageHub(ManagerMixin):
     def runtime_info(self) -> OrderedDict[str, Any]:
         return self._runtime_info
 
-    def update_scalar(
-        self, key: str, value: float | np.ndarray | Tensor, count: int = 1, resumed: bool = True
-    ) -> None:
+    def update_scalar(self, key: str, value: float | np.ndarray | Tensor, count: int = 1, resumed: bool = True) -> None:
         """Append to the history of a scalar. A tensor stays on its device until the history is read.
 
         Args:
@@ -113,16 +111,12 @@ class MessageHub(ManagerMixin):
     def _set_resumed_keys(self, key: str, resumed: bool) -> None:
         known = self._resumed_keys.setdefault(key, resumed)
         if known != resumed:
-            raise ValueError(
-                f'{key!r} was first updated with resumed={known}; it cannot become resumed={resumed}'
-            )
+            raise ValueError(f'{key!r} was first updated with resumed={known}; it cannot become resumed={resumed}')
 
     def state_dict(self) -> dict[str, Any]:
         """What was updated with `resumed=True`. Later updates do not change it."""
         resumed = [key for key, value in self._resumed_keys.items() if value]
-        scalars = OrderedDict(
-            (key, self._log_scalars[key].snapshot()) for key in resumed if key in self._log_scalars
-        )
+        scalars = OrderedDict((key, self._log_scalars[key].snapshot()) for key in resumed if key in self._log_scalars)
         info: OrderedDict[str, Any] = OrderedDict()
         for key in resumed:
             if key in self._runtime_info:
@@ -149,14 +143,10 @@ class MessageHub(ManagerMixin):
         elif isinstance(state_dict, Mapping):
             parts = dict(state_dict)
         else:
-            raise TypeError(
-                f'state_dict should be a dict or a MessageHub, but got {type(state_dict).__name__}'
-            )
+            raise TypeError(f'state_dict should be a dict or a MessageHub, but got {type(state_dict).__name__}')
         missing = [name for name in _PARTS if name not in parts]
         if missing:
-            raise ValueError(
-                f'the state of a MessageHub should have {list(_PARTS)}, but {missing} is missing'
-            )
+            raise ValueError(f'the state of a MessageHub should have {list(_PARTS)}, but {missing} is missing')
         for key, buffer in parts['log_scalars'].items():
             if isinstance(buffer, HistoryBuffer):
                 self._log_scalars[key] = buffer.snapshot()

@@ -13,6 +13,7 @@ from torch import nn
 from mmengine.logging import MMLogger, print_log
 from mmengine.model.weight_init import PretrainedInit, initialize, update_init_info
 from mmengine.model.wrappers.utils import is_model_wrapper
+from mmengine.registry import MODELS
 
 InitCfg = dict[str, Any] | list[dict[str, Any]] | None
 
@@ -49,7 +50,7 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
         try:
             if self._is_init:
                 print_log(
-                    f'init_weights of {type(self).__name__} has been called more than once.',
+                    f'init_weights of {type(self).__name__} was called again; the weights stay as they are',
                     logger='current',
                     level=logging.WARNING,
                 )
@@ -63,7 +64,8 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
                     module.__dict__.pop('_params_init_info', None)
 
     def _init_weights(self) -> None:
-        pretrained, others = [], []
+        pretrained: list[Any] = []
+        others: list[Any] = []
         for cfg in [self.init_cfg] if isinstance(self.init_cfg, Mapping) else self.init_cfg or []:
             if not isinstance(cfg, Mapping):
                 raise TypeError(f'init_cfg should be a dict or a list of dicts, but got {self.init_cfg!r}')
@@ -76,14 +78,13 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
             )
         if others:
             initialize(self, others)
+        child: Any
         for child in self.children():
             if is_model_wrapper(child) and not hasattr(child, 'init_weights'):
                 child = child.module
             if hasattr(child, 'init_weights') and not getattr(child, 'is_init', False):
                 child.init_weights()
-                update_init_info(
-                    child, init_info=f'Initialized by user-defined `init_weights` in {type(child).__name__} '
-                )
+                update_init_info(child, init_info=f'by `init_weights` of {type(child).__name__}')
         # Last, so that the rules of children do not overwrite it.
         if pretrained:
             initialize(self, pretrained)
@@ -94,26 +95,25 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
         table: dict[nn.Parameter, dict[str, Any]] = defaultdict(dict)
         for param in self.parameters():
             table[param] = {
-                'init_info': 'The value is the same before and after calling `init_weights` of '
-                f'{type(self).__name__} ',
+                'init_info': f'not changed by `init_weights` of {type(self).__name__}',
                 'tmp_mean_value': param.detach().mean().cpu(),
             }
         for module in self.modules():
-            module._params_init_info = table
+            module._params_init_info = table  # type: ignore[assignment]
 
     def _dump_init_info(self) -> None:
         """Write the table to the log file where there is one, otherwise to the log at debug level."""
         logger = MMLogger.get_current_instance()
         lines = [
-            f'\n{name} - {param.shape}: \n{self._params_init_info[param]["init_info"]} \n'  # type: ignore[index]
+            f'{name} - {tuple(param.shape)}: {self._params_init_info[param]["init_info"]}\n'  # type: ignore[index]
             for name, param in self.named_parameters()
         ]
-        streams = [handler.stream for handler in logger.handlers if isinstance(handler, FileHandler)]
+        streams: list[Any] = [h.stream for h in logger.handlers if isinstance(h, FileHandler)]
         if not streams:
             for line in lines:
                 print_log(line, logger=logger, level=logging.DEBUG)
         for stream in streams:
-            stream.write('Name of parameter - Initialization information\n')
+            stream.write('How each parameter was initialised:\n')
             stream.writelines(lines)
             stream.flush()
 
@@ -122,6 +122,7 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
         return f'{text}\ninit_cfg={self.init_cfg}' if self.init_cfg else text
 
 
+@MODELS.register_module()  # what a registry builds from a list of configs
 class Sequential(BaseModule, nn.Sequential):
     """`nn.Sequential` with an `init_cfg`."""
 

@@ -1,13 +1,12 @@
 """Convolution and batch normalisation in one step while the statistics are fixed (arXiv:2305.11624)."""
 
 import torch
-from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 
 def efficient_conv_bn_eval_forward(bn: _BatchNorm, conv: _ConvNd, x: torch.Tensor) -> torch.Tensor:
-    """`bn(conv(x))` for a `bn` that uses its running statistics, computed as one convolution.
+    """`bn(conv(x))` for a `bn` that uses its running statistics, computed as one convolution (not a transposed one).
 
     The scaling is applied to the filters instead of the activations, so the activations between the two need not
     be kept for the backward pass; gradients of all parameters are those of the two steps.
@@ -20,13 +19,5 @@ def efficient_conv_bn_eval_forward(bn: _BatchNorm, conv: _ConvNd, x: torch.Tenso
     bias = bias * factor
     if bn.bias is not None:
         bias = bias + bn.bias
-    if conv.transposed:
-        # Filters are (in, out / groups, ...): the factor of output channel g * out / groups + j goes to [in of g, j].
-        per_filter = factor.view(conv.groups, 1, -1).expand(-1, conv.in_channels // conv.groups, -1)
-        weight = conv.weight * per_filter.reshape(*conv.weight.shape[:2], *[1] * (conv.weight.ndim - 2))
-        functional = (nn.functional.conv_transpose1d, nn.functional.conv_transpose2d, nn.functional.conv_transpose3d)
-        return functional[conv.weight.ndim - 3](
-            x, weight, bias, conv.stride, conv.padding, conv.output_padding, conv.groups, conv.dilation
-        )
     weight = conv.weight * factor.view(-1, *[1] * (conv.weight.ndim - 1))
-    return conv._conv_forward(x, weight, bias)  # type: ignore[operator]
+    return conv._conv_forward(x, weight, bias)

@@ -40,8 +40,15 @@ def normal_init(module: nn.Module, mean: float = 0, std: float = 1, bias: float 
 def trunc_normal_(
     tensor: torch.Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0
 ) -> torch.Tensor:
-    """Fill with a normal distribution cut off at the values (not multiples of `std`) `a` and `b`."""
-    return nn.init.trunc_normal_(tensor, mean, std, a, b)
+    """Fill with a normal distribution cut off at the values (not multiples of `std`) `a` and `b`.
+
+    By inversion of the distribution function, so that a seed gives the same values under every version of PyTorch.
+    """
+    low, high = (1 + math.erf((limit - mean) / (std * math.sqrt(2))) for limit in (a, b))
+    edge = 1 - torch.finfo(tensor.dtype).eps / 2  # erfinv(1) is infinite
+    with torch.no_grad():
+        tensor.uniform_(low - 1, high - 1).clamp_(-edge, edge).erfinv_()
+        return tensor.mul_(std * math.sqrt(2)).add_(mean).clamp_(a, b)
 
 
 def trunc_normal_init(

@@ -94,9 +94,11 @@ class BaseInit:
         raise NotImplementedError
 
     def __call__(self, module: nn.Module) -> None:
-        for child in module.modules():
+        def visit(child: nn.Module) -> None:
             if self.wholemodule or self._matches(child):
                 self._init_layer(child)
+
+        module.apply(visit)
         if hasattr(module, '_params_init_info'):
             update_init_info(module, init_info=self._get_init_info())
 
@@ -167,9 +169,7 @@ class TruncNormalInit(BaseInit):
         trunc_normal_init(module, self.mean, self.std, self.a, self.b, self.bias)
 
     def _get_init_info(self) -> str:
-        return (
-            f'{type(self).__name__}: a={self.a}, b={self.b}, mean={self.mean}, std={self.std}, bias={self.bias}'
-        )
+        return f'{type(self).__name__}: a={self.a}, b={self.b}, mean={self.mean}, std={self.std}, bias={self.bias}'
 
 
 @WEIGHT_INITIALIZERS.register_module(name='Uniform')
@@ -241,14 +241,10 @@ class PretrainedInit:
     def __call__(self, module: nn.Module) -> None:
         if self.prefix is None:
             print_log(f'load model from: {self.checkpoint}', logger='current')
-            load_checkpoint(
-                module, self.checkpoint, map_location=self.map_location, strict=False, logger='current'
-            )
+            load_checkpoint(module, self.checkpoint, map_location=self.map_location, strict=False, logger='current')
         else:
             print_log(f'load {self.prefix} in model from: {self.checkpoint}', logger='current')
-            state_dict = _load_checkpoint_with_prefix(
-                self.prefix, self.checkpoint, map_location=self.map_location
-            )
+            state_dict = _load_checkpoint_with_prefix(self.prefix, self.checkpoint, map_location=self.map_location)
             load_state_dict(module, state_dict, strict=False, logger='current')
         if hasattr(module, '_params_init_info'):
             update_init_info(module, init_info=self._get_init_info())
@@ -273,13 +269,17 @@ def _initialize_override(
         rest = copy.deepcopy(dict(item))
         name = rest.pop('name', None)
         if name is None:
-            raise ConfigError(f'`override` must contain the key "name", but got {dict(item)!r}')
+            raise ConfigError(f'override of init_cfg needs the key "name", but got {dict(item)!r}')
         if not rest:
             rest = dict(cfg)
         elif 'type' not in rest:
-            raise ConfigError(f'`override` needs the key "type" beside other arguments, but got {dict(item)!r}')
+            raise ConfigError(
+                f'override of init_cfg needs the key "type" beside "name" and other arguments, but got {dict(item)!r}'
+            )
         if not hasattr(module, name):
-            raise RuntimeError(f'module did not have attribute {name}, but init_cfg is {rest}.')
+            raise RuntimeError(
+                f'override of init_cfg names {name!r}, but {type(module).__name__} has no such attribute'
+            )
         _initialize(getattr(module, name), rest, wholemodule=True)
 
 

@@ -32,8 +32,8 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = Non
 
     Raises:
         UnknownTypeError: the name is not registered.
-        ArgumentError: an argument that it does not take, or lacks. Other exceptions of a constructor keep their type and
-            gain a note that says which part of the config was built.
+        ArgumentError: an argument that it does not take, or lacks. Other exceptions of a constructor keep their
+            type and gain a note that says which part of the config was built.
     """
     if not isinstance(cfg, (dict, ConfigDict, Config)):
         raise TypeError(f'a {registry.name} is built from a dict, but got {type(cfg).__name__}: {cfg!r}')
@@ -54,7 +54,9 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = Non
         elif callable(kind):
             target = kind
         else:
-            raise ConfigError(f'`type` should be a name, a class or a function, but got {kind!r}{_at(where(cfg, "type"))}')
+            raise ConfigError(
+                f'`type` should be a name, a class or a function, but got {kind!r}{_at(where(cfg, "type"))}'
+            )
         try:
             if isinstance(target, type) and issubclass(target, ManagerMixin):
                 return target.get_instance(**args)
@@ -78,7 +80,9 @@ def _at(address: str) -> str:
 
 def _note(target: Any, cfg: Any, registry: Registry) -> str:
     address = where(cfg)
-    return f'while building {registry.name} `{getattr(target, "__name__", target)}`' + (f' at {address}' if address else '')
+    return f'while building {registry.name} `{getattr(target, "__name__", target)}`' + (
+        f' at {address}' if address else ''
+    )
 
 
 def _argument_error(error: TypeError, target: Any, args: dict, cfg: Any, registry: Registry) -> ArgumentError | None:
@@ -92,7 +96,8 @@ def _argument_error(error: TypeError, target: Any, args: dict, cfg: Any, registr
         return ArgumentError(f'{name} takes no argument {wrong}={args[wrong]!r}{_at(where(cfg, wrong))}\n  {hint}')
     missing = MISSING.search(text)
     callers = {name} | {c.__name__ for c in getattr(target, '__mro__', ())}
-    if missing and missing[1] not in args and text.split('(')[0].split('.')[0] in callers:
+    caller = text.split('(')[0].removesuffix('.__init__').rsplit('.', 1)[-1]
+    if missing and missing[1] not in args and caller in callers:
         return ArgumentError(
             f'{name} needs the argument {missing[1]!r}; the config gives {", ".join(args) or "none"}{_at(where(cfg))}'
         )
@@ -108,7 +113,7 @@ def parameters_of(target: Any) -> list[str]:
     for base in target.__mro__:
         if '__init__' not in vars(base) or base is object:
             continue
-        parameters = inspect.signature(base.__init__).parameters
+        parameters = inspect.signature(vars(base)['__init__']).parameters
         names += [n for n, p in parameters.items() if n != 'self' and p.kind not in variadic and n not in names]
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             break
@@ -153,7 +158,9 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: dict | 
     if not args.get('by_epoch', True):
         raise ConfigError(f'convert_to_iter_based needs by_epoch=True{_at(where(cfg))}')
     if epoch_length is None:
-        raise ConfigError(f'convert_to_iter_based needs an epoch length, which an iteration-based run has not{_at(where(cfg))}')
+        raise ConfigError(
+            f'convert_to_iter_based needs an epoch length, which an iteration-based run has not{_at(where(cfg))}'
+        )
     with registry.switch_scope_and_registry(args.get('_scope_')) as current:
         kind = args['type']
         target = current.get(kind) if isinstance(kind, str) else kind

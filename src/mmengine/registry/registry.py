@@ -131,7 +131,7 @@ class Registry:
     # ------------------------------------------------------------------ looking up
 
     def import_from_location(self) -> None:
-        """Import the `locations`, once. Those that are absent or fail are remembered for the message of a failed look-up."""
+        """Import the `locations`, once. Those that fail are remembered for the message of a failed look-up."""
         if self._imported:
             return
         self._imported = True
@@ -192,7 +192,7 @@ class Registry:
         return chain
 
     def get(self, key: str) -> Any:
-        """The class or function of `key`, or None. A default scope does not matter here; see `switch_scope_and_registry`."""
+        """The class or function of `key`, or None. A default scope does not matter here."""
         if not isinstance(key, str):
             raise TypeError(f'the name should be a str, but got {type(key).__name__}')
         for registry, name in self._path(key):
@@ -228,7 +228,9 @@ class Registry:
             self._scope = module.__module__.split('.')[0]
             if self.parent is not None and self._scope not in self.parent._children:
                 self.parent._add_child(self)
-        names = [module.__name__] if module_name is None else [module_name] if isinstance(module_name, str) else module_name
+        names = (
+            [module.__name__] if module_name is None else [module_name] if isinstance(module_name, str) else module_name
+        )
         for name in names:
             existing = self._module_dict.get(name)
             if existing is not None and not force and existing is not module:
@@ -238,9 +240,7 @@ class Registry:
                 )
             self._module_dict[name] = module
 
-    def register_module(
-        self, name: str | list[str] | None = None, force: bool = False, module: Any = None
-    ) -> Any:
+    def register_module(self, name: str | list[str] | None = None, force: bool = False, module: Any = None) -> Any:
         """Register a class or function, as a decorator or by a call.
 
         Args:
@@ -250,7 +250,9 @@ class Registry:
         """
         if not isinstance(force, bool):
             raise TypeError(f'force should be a bool, but got {force!r}')
-        if not (name is None or isinstance(name, str) or (isinstance(name, list) and all(isinstance(n, str) for n in name))):
+        if not (
+            name is None or isinstance(name, str) or (isinstance(name, list) and all(isinstance(n, str) for n in name))
+        ):
             raise TypeError(f'name should be None, a str or a list of str, but got {name!r}')
         if module is not None:
             self._register_module(module, name, force)

@@ -22,7 +22,11 @@ def traverse_registry_tree(registry: Registry, verbose: bool = True) -> list[dic
         current = todo.pop(0)
         todo += current.children.values()
         found.append(
-            {'num_modules': len(current), 'scope': f'{current.scope}/{current.name}', 'lib': sorted(current.module_dict)}
+            {
+                'num_modules': len(current),
+                'scope': f'{current.scope}/{current.name}',
+                'lib': sorted(current.module_dict),
+            }
         )
     if verbose:
         print_log(str(found), logger='current')

@@ -92,7 +92,9 @@ def build_optimizers(
     if isinstance(optim_wrapper, Optimizer):
         return OptimWrapper(optimizer=optim_wrapper)
     if not isinstance(optim_wrapper, dict):
-        raise TypeError(f'optim_wrapper should be a config, an optimizer or an OptimWrapper, but got {type(optim_wrapper)}')
+        raise TypeError(
+            f'optim_wrapper should be a config, an optimizer or an OptimWrapper, but got {type(optim_wrapper)}'
+        )
     optimizer = optim_wrapper.get('optimizer')
     if isinstance(optimizer, Optimizer):
         cfg = dict(optim_wrapper)

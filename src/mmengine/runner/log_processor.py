@@ -57,7 +57,9 @@ class LogProcessor:
         tag = self._collect(runner, batch_idx, mode)
         # The numbers of a parameter group (`lr`) stand first, as in `lr: 1.0000e-02`.
         parts = [self._place(runner, batch_idx, mode)]
-        parts += [f'{k}: {v:.{self.num_digits}e}' for k, v in tag.items() if k.endswith('lr') and not isinstance(v, dict)]
+        parts += [
+            f'{k}: {v:.{self.num_digits}e}' for k, v in tag.items() if k.endswith('lr') and not isinstance(v, dict)
+        ]
         eta = runner.message_hub.get_info('eta')
         if eta is not None:
             parts.append(f'eta: {datetime.timedelta(seconds=int(eta))}')
@@ -88,9 +90,15 @@ class LogProcessor:
             self._name(k, mode): v for k, v in runner.message_hub.runtime_info.items() if k.startswith(f'{mode}/')
         }
         place = self._place(runner, batch_idx - 1, mode)
-        parts = [f'{k}: {v:.{self.num_digits}f}' for k, v in scalars.items() if k.rsplit('/')[-1] not in ('time', 'data_time')]
+        parts = [
+            f'{k}: {v:.{self.num_digits}f}'
+            for k, v in scalars.items()
+            if k.rsplit('/')[-1] not in ('time', 'data_time')
+        ]
         parts += [f'{k}: {v}' for k, v in others.items()]
-        parts += [f'{k}: {v:.{self.num_digits}f}' for k, v in scalars.items() if k.rsplit('/')[-1] in ('time', 'data_time')]
+        parts += [
+            f'{k}: {v:.{self.num_digits}f}' for k, v in scalars.items() if k.rsplit('/')[-1] in ('time', 'data_time')
+        ]
         return {**scalars, **(others if with_non_scalar else {})}, '  '.join([place, *parts])
 
     def _place(self, runner: Runner, batch_idx: int, mode: str) -> str:

@@ -222,8 +222,8 @@ class _InfiniteDataloaderIterator:
     def _replay(self, batch: int) -> None:
         if batch:
             print_log(
-                f'the training data loader is a {type(self._dataloader).__name__} made outside of the runner and cannot '
-                f'seek: {batch} batches are loaded and dropped. Give the runner a config of it to resume at once.',
+                f'the training data loader is a {type(self._dataloader).__name__} made outside of the runner and '
+                f'cannot seek: {batch} batches are loaded and dropped. Give the runner a config of it to resume at once.',
                 'current',
                 30,
             )
@@ -299,6 +299,8 @@ class _EvalLoop(BaseLoop):
         runner.call_hook(f'before_{mode}')
         runner.call_hook(f'before_{mode}_epoch')
         runner.model.eval()
+        if hasattr(self.evaluator, 'expect'):
+            self.evaluator.expect(len(self.dataloader.dataset))
         for batch_idx, data_batch in enumerate(self.dataloader):
             self.run_iter(batch_idx, data_batch)
             runner.check_interrupt()

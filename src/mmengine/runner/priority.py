@@ -35,6 +35,6 @@ def get_priority(priority: int | str | Priority) -> int:
             return Priority[priority.upper()].value
         except KeyError:
             raise ConfigError(
-                f'priority should be one of {", ".join(Priority.__members__)} or an integer in 0..100, but got {priority!r}'
+                f'priority should be an integer in 0..100 or one of {", ".join(Priority.__members__)}, not {priority!r}'
             ) from None
     raise TypeError(f'priority should be a name, an integer or a Priority, but got {type(priority).__name__}')

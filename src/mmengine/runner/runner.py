@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -12,8 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from mmengine.checkpoint import _load_checkpoint, find_latest_checkpoint, load_state_dict, save_checkpoint
-from mmengine.checkpoint.state_dict import revise
+from mmengine.checkpoint import _load_checkpoint, _load_checkpoint_to_model, find_latest_checkpoint, save_checkpoint
 from mmengine.config import Config, ConfigDict
 from mmengine.config.origin import where
 from mmengine.dataset.randomness import seed_step
@@ -169,11 +169,9 @@ class Runner:
             absent = 'model' if 'model' not in cfg else 'work_dir'
             hint = "; set it, e.g. cfg.work_dir = './work_dirs/my_run'" if absent == 'work_dir' else ''
             raise ConfigError(f'the config {getattr(cfg, "filename", None) or ""} has no {absent!r}{hint}')
-        names = (
-            'train_dataloader val_dataloader test_dataloader train_cfg val_cfg test_cfg auto_scale_lr optim_wrapper '
-            'param_scheduler val_evaluator test_evaluator default_hooks custom_hooks data_preprocessor load_from '
-            'log_processor visualizer experiment_name'
-        ).split()
+        skip = ('self', 'model', 'work_dir', 'resume', 'launcher', 'env_cfg', 'log_level', 'default_scope')
+        skip += ('randomness', 'cfg')  # these need a value where the config has none
+        names = [name for name in inspect.signature(cls.__init__).parameters if name not in skip]
         return cls(
             model=cfg['model'],
             work_dir=cfg['work_dir'],
@@ -190,7 +188,8 @@ class Runner:
     def _check_phases(self) -> None:
         for phase, names in PHASES.items():
             given = {
-                n: getattr(self, 'optim_wrapper' if n == 'optim_wrapper' else f'_{n}'.replace('_cfg', '_loop')) for n in names
+                n: getattr(self, 'optim_wrapper' if n == 'optim_wrapper' else f'_{n}'.replace('_cfg', '_loop'))
+                for n in names
             }
             missing = [n for n, v in given.items() if v is None]
             if 0 < len(missing) < len(names):
@@ -438,8 +437,8 @@ class Runner:
             return LOOPS.build(_like(loop, cfg), default_args={'runner': self, 'dataloader': self._train_dataloader})
         if by_epoch is None:
             raise ConfigError(
-                'train_cfg needs `type` or `by_epoch`: dict(by_epoch=True, max_epochs=…) or dict(by_epoch=False, max_iters=…)'
-                f'; it has {", ".join(loop) or "nothing"}\n  at {where(loop)}'
+                'train_cfg needs `type` or `by_epoch`: dict(by_epoch=True, max_epochs=…) or '
+                f'dict(by_epoch=False, max_iters=…); it has {", ".join(loop) or "nothing"}\n  at {where(loop)}'
             )
         kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
         return LOOPS.build(
@@ -473,7 +472,9 @@ class Runner:
                 cfg.pop('priority', None)
             hook = cast(Hook, HOOKS.build(cfg))
             if not isinstance(hook, Hook):
-                raise ArgumentError(f'{type(hook).__name__} is registered as a hook but does not derive from Hook\n  at {origin}')
+                raise ArgumentError(
+                    f'{type(hook).__name__} is registered as a hook but does not derive from Hook\n  at {origin}'
+                )
         if priority is not None:
             hook.priority = priority.name if isinstance(priority, Priority) else priority
         self._hook_table.add(hook, origin)
@@ -628,9 +629,8 @@ class Runner:
         trust = bool(self.cfg.get('trust_checkpoint', False))
         checkpoint = _load_checkpoint(filename, map_location=map_location, logger=self.logger, trust=trust)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
-        weights = revise(checkpoint['state_dict'] if 'state_dict' in checkpoint else checkpoint, revise_keys)
         try:
-            load_state_dict(unwrapped(self.model), weights, strict=strict, logger=self.logger)
+            _load_checkpoint_to_model(self.model, checkpoint, strict, self.logger, revise_keys)
         except CheckpointError as error:
             error.add_note(f'while loading {filename} into {self._model_name}')
             raise
@@ -692,4 +692,3 @@ def _like(original: dict, changed: dict) -> dict:
         del copied[key]
     copied.update(changed)
     return copied
-

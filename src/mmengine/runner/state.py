@@ -122,13 +122,15 @@ def stateful_hooks(runner: Runner) -> list[tuple[str, Hook]]:
 
 def _load_schedulers(schedulers: Any, states: Any, path: str) -> None:
     if isinstance(schedulers, dict) != isinstance(states, dict):
-        raise CheckpointError(f'{path} was written with {"several" if isinstance(states, dict) else "one"} optimizer(s)')
+        raise CheckpointError(
+            f'{path} was written with {"several" if isinstance(states, dict) else "one"} optimizer(s)'
+        )
     for name, group in schedulers.items() if isinstance(schedulers, dict) else [('', schedulers)]:
         saved = states[name] if name else states
         if len(saved) != len(group):
             raise CheckpointError(
-                f'{path} holds {len(saved)} param_schedulers{f" of {name}" if name else ""}, the config has {len(group)}; '
-                'resume with the same schedule, or use load_from=... without resume to begin a new one'
+                f'{path} holds {len(saved)} param_schedulers{f" of {name}" if name else ""}, the config has {len(group)}'
+                '; resume with the same schedule, or use load_from=... without resume to begin a new one'
             )
         for scheduler, state in zip(group, saved, strict=True):
             scheduler.load_state_dict(state)
@@ -138,7 +140,9 @@ def _adopt_seed(runner: Runner, seed: int | None) -> None:
     if seed is None or seed == runner.base_seed:
         return
     if runner._randomness_cfg.get('seed') is not None:
-        runner.logger.warning(f'the checkpoint was trained with seed {seed}; it replaces {runner.base_seed} of the config')
+        runner.logger.warning(
+            f'the checkpoint was trained with seed {seed}; it replaces {runner.base_seed} of the config'
+        )
     runner._randomness_cfg['seed'] = seed
     runner.set_randomness(**runner._randomness_cfg)
     loader = runner.train_dataloader

@@ -35,7 +35,7 @@ def set_random_seed(seed: int | None = None, deterministic: bool = False, diff_r
     if diff_rank_seed:
         seed += get_rank()
     random.seed(seed)
-    np.random.seed(seed % 2**32)  # noqa: NPY002 - third-party code draws from the legacy global generator
+    np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     if deterministic:
         torch.backends.cudnn.deterministic = True

@@ -37,7 +37,7 @@ class SingleDeviceStrategy:
 
 @STRATEGIES.register_module()
 class DDPStrategy(SingleDeviceStrategy):
-    """Data-parallel processes: `MMDistributedDataParallel`, or the registered wrapper that `model_wrapper_cfg` names."""
+    """Data-parallel processes: `MMDistributedDataParallel`, or the registered wrapper that the config names."""
 
     @property
     def device(self) -> torch.device:

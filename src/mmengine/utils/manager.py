@@ -60,9 +60,7 @@ class ManagerMixin(metaclass=ManagerMeta):
         """
         with _lock:
             if not cls._instance_dict:
-                raise RuntimeError(
-                    f'there is no {cls.__name__} yet; call {cls.__name__}.get_instance(name) first'
-                )
+                raise RuntimeError(f'there is no {cls.__name__} yet; call {cls.__name__}.get_instance(name) first')
             return cls._instance_dict[next(reversed(cls._instance_dict))]
 
     @classmethod

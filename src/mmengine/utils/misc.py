@@ -133,9 +133,7 @@ def _import_module(name: Any, allow_failure: bool) -> ModuleType | None:
     except ImportError as e:
         missing = getattr(e, 'name', None)
         if missing and (name == missing or name.startswith(f'{missing}.')):
-            message = (
-                f'Failed to import {name}: no module {missing!r} on sys.path; is its folder in PYTHONPATH?'
-            )
+            message = f'Failed to import {name}: no module {missing!r} on sys.path; is its folder in PYTHONPATH?'
         else:
             message = f'Failed to import {name}: it was found, but importing it failed with "{e}"'
         if not allow_failure:

@@ -17,9 +17,7 @@ def is_abs(path: str | Path) -> bool:
 
 def fopen(filepath: str | Path, *args: Any, **kwargs: Any) -> IO[Any]:
     if not is_filepath(filepath):
-        raise ValueError(
-            f'filepath should be a str or a Path, but got {type(filepath).__name__}: {filepath!r}'
-        )
+        raise ValueError(f'filepath should be a str or a Path, but got {type(filepath).__name__}: {filepath!r}')
     return open(filepath, *args, **kwargs)
 
 
@@ -49,9 +47,7 @@ def scandir(
 ) -> Iterator[str]:
     """Paths of the files below a folder, relative to it and in sorted order, without hidden files."""
     if not is_filepath(dir_path):
-        raise TypeError(
-            f'dir_path should be a str or a Path, but got {type(dir_path).__name__}: {dir_path!r}'
-        )
+        raise TypeError(f'dir_path should be a str or a Path, but got {type(dir_path).__name__}: {dir_path!r}')
     if suffix is not None and not isinstance(suffix, str | tuple):
         raise TypeError(f'suffix should be a str or a tuple of str, but got {suffix!r}')
     if suffix is not None and not case_sensitive:

@@ -16,9 +16,7 @@ class ProgressBar:
     With `task_num=0` the number of tasks is unknown and no bar is drawn. Times are in seconds.
     """
 
-    def __init__(
-        self, task_num: int = 0, bar_width: int = 50, start: bool = True, file: TextIO | None = None
-    ) -> None:
+    def __init__(self, task_num: int = 0, bar_width: int = 50, start: bool = True, file: TextIO | None = None) -> None:
         self.task_num = task_num
         self.bar_width = bar_width
         self.completed = 0
@@ -49,10 +47,7 @@ class ProgressBar:
             return
         share = min(self.completed / self.task_num, 1)
         eta = max(self.task_num - self.completed, 0) / speed
-        text = (
-            f'] {self.completed}/{self.task_num}, {speed:.1f} task/s, '
-            f'elapsed: {elapsed:.0f}s, ETA: {eta:5.0f}s'
-        )
+        text = f'] {self.completed}/{self.task_num}, {speed:.1f} task/s, elapsed: {elapsed:.0f}s, ETA: {eta:5.0f}s'
         width = max(2, min(self.bar_width, self.terminal_width - len(text) - 1))
         self._write(f'\r[{">" * int(width * share):<{width}}{text}')
 
@@ -63,18 +58,11 @@ class ProgressBar:
 
 def _count(tasks: Any) -> tuple[Iterable[Any], int]:
     """Tasks and their number, of a sequence or of a pair (iterable, number)."""
-    if (
-        isinstance(tasks, tuple)
-        and len(tasks) == 2
-        and isinstance(tasks[0], Iterable)
-        and type(tasks[1]) is int
-    ):
+    if isinstance(tasks, tuple) and len(tasks) == 2 and isinstance(tasks[0], Iterable) and type(tasks[1]) is int:
         return tasks
     if isinstance(tasks, Sequence):
         return tasks, len(tasks)
-    raise TypeError(
-        f'tasks should be a sequence or a pair (iterable, number), but got {type(tasks).__name__}'
-    )
+    raise TypeError(f'tasks should be a sequence or a pair (iterable, number), but got {type(tasks).__name__}')
 
 
 def track_progress(

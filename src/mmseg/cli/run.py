@@ -15,7 +15,7 @@ from mmengine.utils.errors import MMError
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments that people have in their fingers for every run of a config."""
-    parser.add_argument('--work-dir', help='folder for logs and checkpoints; work_dirs/<name of the config> by default')
+    parser.add_argument('--work-dir', help='for logs and checkpoints; work_dirs/<name of the config> by default')
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -23,8 +23,12 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='override values of the config, e.g. train_cfg.max_iters=100 model.decode_head.loss_decode.loss_weight=0.4',
     )
-    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='what started the processes')
-    parser.add_argument('--trust-checkpoint', action='store_true', help='load checkpoints that carry code: they can do anything')
+    parser.add_argument(
+        '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='what started the processes'
+    )
+    parser.add_argument(
+        '--trust-checkpoint', action='store_true', help='load checkpoints that carry code: they can do anything'
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 

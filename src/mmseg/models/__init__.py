@@ -1,4 +1,4 @@
-from .backbones import FastSCNN, MixVisionTransformer, ResNet, ResNetV1c, ResNetV1d
+from .backbones import FastSCNN, MixVisionTransformer, ResNet, ResNetV1c, ResNetV1d, UNet
 from .builder import (
     BACKBONES,
     HEADS,
@@ -68,6 +68,7 @@ __all__ = [
     'SegDataPreProcessor',
     'SegformerHead',
     'TverskyLoss',
+    'UNet',
     'UPerHead',
     'accuracy',
     'build_backbone',

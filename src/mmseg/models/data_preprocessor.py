@@ -74,9 +74,7 @@ class SegDataPreProcessor(BaseDataPreprocessor):
         if training:
             if samples is None:
                 raise DataError('Training needs data_samples; does the pipeline end with PackSegInputs?')
-            inputs, samples = stack_batch(
-                images, samples, self.size, self.size_divisor, self.pad_val, self.seg_pad_val
-            )
+            inputs, samples = stack_batch(images, samples, self.size, self.size_divisor, self.pad_val, self.seg_pad_val)
             for augment in self.batch_augments or ():
                 inputs, samples = augment(inputs, samples)
         elif self.test_cfg:
@@ -97,7 +95,7 @@ class SegDataPreProcessor(BaseDataPreprocessor):
                     'data_preprocessor pad them: test_cfg=dict(size_divisor=32).'
                 )
             inputs = torch.stack(images)
-        return dict(inputs=inputs, data_samples=samples)
+        return {'inputs': inputs, 'data_samples': samples}
 
     def _normalize(self, image: torch.Tensor) -> torch.Tensor:
         if self.channel_conversion and image.shape[0] == 3:

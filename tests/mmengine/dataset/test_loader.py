@@ -26,7 +26,8 @@ def loader(workers: int = 0, dataset: Any = None, sampler: Any = None, seed: int
 
 def take(batches: Any, n: int) -> list:
     return [
-        (torch.stack(b['data_samples']).tolist(), torch.stack(b['inputs']).tolist()) for b in itertools.islice(batches, n)
+        (torch.stack(b['data_samples']).tolist(), torch.stack(b['inputs']).tolist())
+        for b in itertools.islice(batches, n)
     ]
 
 

@@ -1,7 +1,6 @@
 import torch
 
-from mmengine.device import get_device, is_cuda_available, is_mps_available, is_npu_available
-from mmengine.device import utils
+from mmengine.device import get_device, is_cuda_available, is_mps_available, is_npu_available, utils
 
 
 def test_get_device_is_one_that_works() -> None:

@@ -46,7 +46,9 @@ def test_the_docstring_names_all_stages_in_the_order_of_the_loop() -> None:
 
 def test_stages_of_an_iteration_based_run(tmp_path: Path) -> None:
     recorder = Recorder()
-    toy_runner(tmp_path, iters=2, custom_hooks=[recorder], train_cfg={'by_epoch': False, 'max_iters': 2, 'val_interval': 2}).train()
+    toy_runner(
+        tmp_path, iters=2, custom_hooks=[recorder], train_cfg={'by_epoch': False, 'max_iters': 2, 'val_interval': 2}
+    ).train()
     step = ['before_train_iter', 'after_train_iter']
     val = ['before_val', 'before_val_epoch', *['before_val_iter', 'after_val_iter'] * 2, 'after_val_epoch', 'after_val']
     expected = ['before_run', 'before_train', 'before_train_epoch', *step, 'before_save_checkpoint', *step]
@@ -84,7 +86,9 @@ def test_generic_methods_serve_all_modes() -> None:
     seen: list[str] = []
 
     class Generic(Hook):
-        def _after_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = 'train') -> None:
+        def _after_iter(
+            self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = 'train'
+        ) -> None:
             seen.append(mode)
 
     table = HookTable()

@@ -2,6 +2,7 @@ import sys
 from collections import OrderedDict, namedtuple
 
 import pytest
+
 from mmengine.utils import (
     apply_to,
     concat_list,
@@ -87,7 +88,7 @@ def test_import_modules() -> None:
 def test_import_modules_names_the_root_cause(tmp_path, monkeypatch) -> None:
     (tmp_path / 'mine_that_needs_more.py').write_text('import absent_dependency')
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ImportError, match="mine_that_needs_more: it was found.*absent_dependency"):
+    with pytest.raises(ImportError, match='mine_that_needs_more: it was found.*absent_dependency'):
         import_modules_from_strings('mine_that_needs_more')
 
 

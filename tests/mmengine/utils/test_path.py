@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from mmengine.utils import (
     check_file_exist,
     find_vcs_root,

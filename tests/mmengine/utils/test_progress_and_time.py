@@ -1,6 +1,7 @@
 import io
 
 import pytest
+
 from mmengine.utils import (
     ProgressBar,
     Timer,

@@ -68,8 +68,9 @@ def test_git_hash(tmp_path, monkeypatch) -> None:
 
 
 def test_installed_packages() -> None:
-    import mmcv
     import numpy
+
+    import mmcv
 
     assert is_installed('numpy') and is_installed('pyyaml') and not is_installed('no-such-package')
     assert get_installed_path('numpy') == numpy.__path__[0]

@@ -33,7 +33,7 @@ class MultiheadAttention(BaseModule):
         num_heads: int,
         attn_drop: float = 0.0,
         proj_drop: float = 0.0,
-        dropout_layer: dict[str, Any] | None = dict(type='Dropout', drop_prob=0.0),
+        dropout_layer: dict[str, Any] | None = {'type': 'Dropout', 'drop_prob': 0.0},
         init_cfg: dict[str, Any] | None = None,
         batch_first: bool = False,
         **kwargs: Any,
@@ -46,7 +46,7 @@ class MultiheadAttention(BaseModule):
                 stacklevel=2,
             )
             attn_drop = kwargs.pop('dropout')
-            dropout_layer = {**(dropout_layer or dict(type='Dropout')), 'drop_prob': attn_drop}
+            dropout_layer = {**(dropout_layer or {'type': 'Dropout'}), 'drop_prob': attn_drop}
         self.embed_dims = embed_dims
         self.num_heads = num_heads
         self.batch_first = batch_first
@@ -94,10 +94,15 @@ class MultiheadAttention(BaseModule):
             key = key + key_pos
         if self.batch_first:
             query, key, value = (x.transpose(0, 1) for x in (query, key, value))
+        has_additive = attn_mask is not None and attn_mask.is_floating_point()
+        if has_additive and key_padding_mask is not None and key_padding_mask.dtype == torch.bool:
+            # PyTorch wants both masks of one type.
+            additive = torch.zeros_like(key_padding_mask, dtype=attn_mask.dtype)  # type: ignore[union-attr]
+            key_padding_mask = additive.masked_fill(key_padding_mask, float('-inf'))
         # Without the weights, which nobody sees, PyTorch uses its fused kernels.
-        out = self.attn(
-            query, key, value, attn_mask=attn_mask, key_padding_mask=key_padding_mask, need_weights=False
-        )[0]
+        out = self.attn(query, key, value, attn_mask=attn_mask, key_padding_mask=key_padding_mask, need_weights=False)[
+            0
+        ]
         if self.batch_first:
             out = out.transpose(0, 1)
         return identity + self.dropout_layer(self.proj_drop(out))
@@ -121,7 +126,7 @@ class FFN(BaseModule):
         embed_dims: int = 256,
         feedforward_channels: int = 1024,
         num_fcs: int = 2,
-        act_cfg: dict[str, Any] = dict(type='ReLU', inplace=True),
+        act_cfg: dict[str, Any] = {'type': 'ReLU', 'inplace': True},
         ffn_drop: float = 0.0,
         dropout_layer: dict[str, Any] | None = None,
         add_identity: bool = True,

@@ -19,4 +19,4 @@ def build_conv_layer(cfg: Mapping[str, Any] | None, *args: Any, **kwargs: Any) -
     Further arguments are passed on to the layer.
     """
     layer_type, options = split_cfg(cfg, 'convolution') if cfg is not None else ('Conv2d', {})
-    return layer_class(layer_type, 'convolution')(*args, **kwargs, **options)
+    return layer_class(layer_type, cfg)(*args, **kwargs, **options)

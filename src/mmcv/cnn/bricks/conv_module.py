@@ -12,32 +12,18 @@ from torch.nn.modules.instancenorm import _InstanceNorm
 
 from mmcv.cnn.bricks.activation import build_activation_layer
 from mmcv.cnn.bricks.conv import build_conv_layer
+from mmcv.cnn.bricks.lookup import layer_class, split_cfg
 from mmcv.cnn.bricks.norm import build_norm_layer
 from mmcv.cnn.bricks.padding import build_padding_layer
 from mmengine.model.efficient_conv_bn_eval import efficient_conv_bn_eval_forward
 from mmengine.model.weight_init import constant_init, kaiming_init
 from mmengine.registry import MODELS
+from mmengine.registry.build_functions import parameters_of
 
 _Size = int | tuple[int, int]
 
-# These take no `inplace`.
-_NOT_INPLACE = {
-    'Tanh',
-    'PReLU',
-    'Sigmoid',
-    'HSigmoid',
-    'Swish',
-    'GELU',
-    nn.Tanh,
-    nn.PReLU,
-    nn.Sigmoid,
-    nn.GELU,
-}
-
 # What folding computes; other convolutions change their filters or their input first.
-_PLAIN_FORWARDS = {cls.forward for cls in (nn.Conv1d, nn.Conv2d, nn.Conv3d)} | {
-    cls.forward for cls in (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-}
+_PLAIN_FORWARDS = {cls.forward for cls in (nn.Conv1d, nn.Conv2d, nn.Conv3d)}
 
 
 @MODELS.register_module()
@@ -73,7 +59,7 @@ class ConvModule(nn.Module):
         bias: bool | str = 'auto',
         conv_cfg: dict[str, Any] | None = None,
         norm_cfg: dict[str, Any] | None = None,
-        act_cfg: dict[str, Any] | None = dict(type='ReLU'),
+        act_cfg: dict[str, Any] | None = {'type': 'ReLU'},
         inplace: bool = True,
         with_spectral_norm: bool = False,
         padding_mode: str = 'zeros',
@@ -99,7 +85,7 @@ class ConvModule(nn.Module):
 
         options: dict[str, Any] = {}
         if self.with_explicit_padding:
-            self.padding_layer = build_padding_layer(dict(type=padding_mode), padding)
+            self.padding_layer = build_padding_layer({'type': padding_mode}, padding)
         elif padding_mode != 'zeros':
             options['padding_mode'] = padding_mode
         self.conv: Any = build_conv_layer(
@@ -136,10 +122,10 @@ class ConvModule(nn.Module):
                 warnings.warn('a bias before batch or instance normalisation has no effect', stacklevel=2)
         self.turn_on_efficient_conv_bn_eval(efficient_conv_bn_eval)
         if act_cfg is not None:
-            activation = dict(act_cfg)
-            if activation['type'] not in _NOT_INPLACE:
-                activation.setdefault('inplace', inplace)
-            self.activate = build_activation_layer(activation)
+            act_type, _ = split_cfg(act_cfg, 'activation')
+            takes_inplace = 'inplace' in parameters_of(layer_class(act_type, act_cfg))
+            defaults = {'inplace': inplace} if takes_inplace else {}
+            self.activate = build_activation_layer({**defaults, **act_cfg})
         self.init_weights()
 
     @property
@@ -189,9 +175,7 @@ class ConvModule(nn.Module):
         return self.efficient_conv_bn_eval and not self.norm.training
 
     @staticmethod
-    def create_from_conv_bn(
-        conv: _ConvNd, bn: _BatchNorm, efficient_conv_bn_eval: bool = True
-    ) -> 'ConvModule':
+    def create_from_conv_bn(conv: _ConvNd, bn: _BatchNorm, efficient_conv_bn_eval: bool = True) -> 'ConvModule':
         """A `ConvModule` around existing layers, without activation."""
         self = ConvModule.__new__(ConvModule)
         nn.Module.__init__(self)

@@ -28,7 +28,7 @@ class DepthwiseSeparableConvModule(nn.Module):
         padding: _Size = 0,
         dilation: _Size = 1,
         norm_cfg: dict[str, Any] | None = None,
-        act_cfg: dict[str, Any] | None = dict(type='ReLU'),
+        act_cfg: dict[str, Any] | None = {'type': 'ReLU'},
         dw_norm_cfg: dict[str, Any] | str | None = 'default',
         dw_act_cfg: dict[str, Any] | str | None = 'default',
         pw_norm_cfg: dict[str, Any] | str | None = 'default',

@@ -8,9 +8,7 @@ from mmengine.registry import MODELS
 class HSigmoid(nn.Module):
     """`min(max((x + bias) / divisor, min_value), max_value)`: the piecewise linear sigmoid of MobileNetV3."""
 
-    def __init__(
-        self, bias: float = 3.0, divisor: float = 6.0, min_value: float = 0.0, max_value: float = 1.0
-    ) -> None:
+    def __init__(self, bias: float = 3.0, divisor: float = 6.0, min_value: float = 0.0, max_value: float = 1.0) -> None:
         super().__init__()
         if divisor == 0:
             raise ValueError('divisor should not be 0')

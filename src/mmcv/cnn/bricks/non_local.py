@@ -47,11 +47,9 @@ class _NonLocalNd(nn.Module):
         )
         if mode != 'gaussian':
             self.theta = ConvModule(in_channels, inner, kernel_size=1, conv_cfg=conv_cfg, act_cfg=None)
-            self.phi: nn.Module = ConvModule(
-                in_channels, inner, kernel_size=1, conv_cfg=conv_cfg, act_cfg=None
-            )
+            self.phi: nn.Module = ConvModule(in_channels, inner, kernel_size=1, conv_cfg=conv_cfg, act_cfg=None)
         if mode == 'concatenation':
-            self.concat_project = ConvModule(inner * 2, 1, kernel_size=1, bias=False, act_cfg=dict(type='ReLU'))
+            self.concat_project = ConvModule(inner * 2, 1, kernel_size=1, bias=False, act_cfg={'type': 'ReLU'})
         self.init_weights(**kwargs)
 
     def init_weights(self, std: float = 0.01, zeros_init: bool = True) -> None:
@@ -107,9 +105,7 @@ class _SubSampled(_NonLocalNd):
     _pool: type[nn.Module]
     _window: int | tuple[int, ...]
 
-    def __init__(
-        self, in_channels: int, sub_sample: bool, conv_cfg: dict[str, Any] | None, **kwargs: Any
-    ) -> None:
+    def __init__(self, in_channels: int, sub_sample: bool, conv_cfg: dict[str, Any] | None, **kwargs: Any) -> None:
         super().__init__(in_channels, conv_cfg=conv_cfg, **kwargs)
         self.sub_sample = sub_sample
         if sub_sample:
@@ -127,7 +123,7 @@ class NonLocal1d(_SubSampled):
         self,
         in_channels: int,
         sub_sample: bool = False,
-        conv_cfg: dict[str, Any] | None = dict(type='Conv1d'),
+        conv_cfg: dict[str, Any] | None = {'type': 'Conv1d'},
         **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, sub_sample, conv_cfg, **kwargs)
@@ -144,7 +140,7 @@ class NonLocal2d(_SubSampled):
         self,
         in_channels: int,
         sub_sample: bool = False,
-        conv_cfg: dict[str, Any] | None = dict(type='Conv2d'),
+        conv_cfg: dict[str, Any] | None = {'type': 'Conv2d'},
         **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, sub_sample, conv_cfg, **kwargs)
@@ -159,7 +155,7 @@ class NonLocal3d(_SubSampled):
         self,
         in_channels: int,
         sub_sample: bool = False,
-        conv_cfg: dict[str, Any] | None = dict(type='Conv3d'),
+        conv_cfg: dict[str, Any] | None = {'type': 'Conv3d'},
         **kwargs: Any,
     ) -> None:
         super().__init__(in_channels, sub_sample, conv_cfg, **kwargs)

@@ -42,9 +42,7 @@ def infer_abbr(class_type: type) -> str:
     return next((abbr for word, abbr in words if word in name), 'norm_layer')
 
 
-def build_norm_layer(
-    cfg: Mapping[str, Any], num_features: int, postfix: int | str = ''
-) -> tuple[str, nn.Module]:
+def build_norm_layer(cfg: Mapping[str, Any], num_features: int, postfix: int | str = '') -> tuple[str, nn.Module]:
     """Build a normalisation layer from `dict(type=..., requires_grad=True, **arguments)`.
 
     Args:
@@ -55,7 +53,7 @@ def build_norm_layer(
         The name under which the layer should be stored (such as `bn1`), and the layer.
     """
     layer_type, options = split_cfg(cfg, 'normalisation')
-    cls = layer_class(layer_type, 'normalisation')
+    cls = layer_class(layer_type, cfg)
     if not isinstance(postfix, int | str):
         raise TypeError(f'postfix should be an int or a str, but got {postfix!r}')
     requires_grad = options.pop('requires_grad', True)

@@ -16,4 +16,4 @@ MODELS.register_module('replicate', module=nn.ReplicationPad2d)
 def build_padding_layer(cfg: Mapping[str, Any], *args: Any, **kwargs: Any) -> nn.Module:
     """Build a padding layer (`zero`, `reflect`, `replicate`); further arguments are passed on to it."""
     layer_type, options = split_cfg(cfg, 'padding')
-    return layer_class(layer_type, 'padding')(*args, **kwargs, **options)
+    return layer_class(layer_type, cfg)(*args, **kwargs, **options)

@@ -22,9 +22,7 @@ class AdaptivePadding(nn.Module):
         padding: `corner` pads at right and bottom, `same` on both sides (the odd pixel at right and bottom).
     """
 
-    def __init__(
-        self, kernel_size: _Size = 1, stride: _Size = 1, dilation: _Size = 1, padding: str = 'corner'
-    ) -> None:
+    def __init__(self, kernel_size: _Size = 1, stride: _Size = 1, dilation: _Size = 1, padding: str = 'corner') -> None:
         super().__init__()
         if padding not in ('same', 'corner'):
             raise ValueError(f"padding should be 'same' or 'corner', but got {padding!r}")
@@ -81,7 +79,7 @@ class PatchEmbed(BaseModule):
         stride = kernel_size if stride is None else stride
         self.adaptive_padding, conv_padding = _split_padding(padding, kernel_size, stride, dilation)
         self.projection: Any = build_conv_layer(
-            dict(type=conv_type),
+            {'type': conv_type},
             in_channels=in_channels,
             out_channels=embed_dims,
             kernel_size=to_2tuple(kernel_size),
@@ -134,7 +132,7 @@ class PatchMerging(BaseModule):
         padding: str | _Size | None = 'corner',
         dilation: _Size = 1,
         bias: bool = False,
-        norm_cfg: dict[str, Any] | None = dict(type='LN'),
+        norm_cfg: dict[str, Any] | None = {'type': 'LN'},
         init_cfg: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(init_cfg=init_cfg)
@@ -188,7 +186,5 @@ def _windows(
     dilation: tuple[int, int],
 ) -> tuple[int, int]:
     """How many windows fit into `(H, W)`, vertically and horizontally."""
-    h, w = (
-        (size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2)
-    )
+    h, w = ((size[i] + 2 * padding[i] - dilation[i] * (kernel[i] - 1) - 1) // stride[i] + 1 for i in range(2))
     return h, w

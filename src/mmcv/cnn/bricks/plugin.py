@@ -19,12 +19,10 @@ def infer_abbr(class_type: type) -> str:
     return re.sub(r'([a-z\d])([A-Z])', r'\1_\2', words).replace('-', '_').lower()
 
 
-def build_plugin_layer(
-    cfg: Mapping[str, Any], postfix: int | str = '', **kwargs: Any
-) -> tuple[str, nn.Module]:
+def build_plugin_layer(cfg: Mapping[str, Any], postfix: int | str = '', **kwargs: Any) -> tuple[str, nn.Module]:
     """Build a plugin; returns the name under which it should be stored, and the layer."""
     layer_type, options = split_cfg(cfg, 'plugin')
-    cls = layer_class(layer_type, 'plugin')
+    cls = layer_class(layer_type, cfg)
     if not isinstance(postfix, int | str):
         raise TypeError(f'postfix should be an int or a str, but got {postfix!r}')
     return f'{infer_abbr(cls)}{postfix}', cls(**kwargs, **options)

@@ -31,7 +31,7 @@ class LayerScale(nn.Module):
         self.weight = nn.Parameter(torch.ones(dim) * scale)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight = self.weight
+        weight: torch.Tensor = self.weight
         if self.data_format == 'channels_first':
             weight = weight.view(-1, *([1] * (x.dim() - 2)))
         return x.mul_(weight) if self.inplace else x * weight

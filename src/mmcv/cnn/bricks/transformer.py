@@ -7,6 +7,7 @@ from mmcv.cnn.bricks.attention import (
     build_feedforward_network,
     build_positional_encoding,
 )
+from mmcv.cnn.bricks.deformable_attention import MultiScaleDeformableAttention
 from mmcv.cnn.bricks.drop import build_dropout
 from mmcv.cnn.bricks.patch import AdaptivePadding, PatchEmbed, PatchMerging
 from mmcv.cnn.bricks.scale import LayerScale
@@ -16,7 +17,6 @@ from mmcv.cnn.bricks.transformer_layer import (
     build_transformer_layer,
     build_transformer_layer_sequence,
 )
-from mmcv.ops.multi_scale_deform_attn import MultiScaleDeformableAttention
 
 __all__ = [
     'FFN',

@@ -41,16 +41,16 @@ class BaseTransformerLayer(BaseModule):
     def __init__(
         self,
         attn_cfgs: Any = None,
-        ffn_cfgs: Any = dict(
-            type='FFN',
-            embed_dims=256,
-            feedforward_channels=1024,
-            num_fcs=2,
-            ffn_drop=0.0,
-            act_cfg=dict(type='ReLU', inplace=True),
-        ),
+        ffn_cfgs: Any = {
+            'type': 'FFN',
+            'embed_dims': 256,
+            'feedforward_channels': 1024,
+            'num_fcs': 2,
+            'ffn_drop': 0.0,
+            'act_cfg': {'type': 'ReLU', 'inplace': True},
+        },
         operation_order: Sequence[str] | None = None,
-        norm_cfg: dict[str, Any] = dict(type='LN'),
+        norm_cfg: dict[str, Any] = {'type': 'LN'},
         init_cfg: dict[str, Any] | None = None,
         batch_first: bool = False,
         **kwargs: Any,
@@ -81,7 +81,7 @@ class BaseTransformerLayer(BaseModule):
             attention = build_attention(cfg)
             attention.operation_name = name
             self.attentions.append(attention)
-        self.embed_dims = self.attentions[0].embed_dims
+        self.embed_dims: int = self.attentions[0].embed_dims  # type: ignore[assignment]
 
         self.ffns = ModuleList()
         for cfg in _one_each(ffn_cfgs, operation_order.count('ffn'), 'ffn_cfgs'):
@@ -89,7 +89,7 @@ class BaseTransformerLayer(BaseModule):
                 raise ConfigError(
                     f'embed_dims of a feed-forward network is {cfg["embed_dims"]}, of the attentions {self.embed_dims}'
                 )
-            self.ffns.append(build_feedforward_network(cfg, dict(type='FFN')))
+            self.ffns.append(build_feedforward_network(cfg, {'type': 'FFN'}))
 
         self.norms = ModuleList()
         for _ in range(operation_order.count('norm')):
@@ -216,9 +216,7 @@ def build_transformer_layer(cfg: Mapping[str, Any], default_args: Mapping[str, A
     return MODELS.build(cfg, default_args=default_args)
 
 
-def build_transformer_layer_sequence(
-    cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None
-) -> Any:
+def build_transformer_layer_sequence(cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
     return MODELS.build(cfg, default_args=default_args)
 
 

@@ -48,7 +48,7 @@ def build_upsample_layer(cfg: Mapping[str, Any], *args: Any, **kwargs: Any) -> n
     The first two take the arguments of `nn.Upsample`, whose `mode` is the `type`.
     """
     layer_type, options = split_cfg(cfg, 'upsample')
-    cls = layer_class(layer_type, 'upsample')
+    cls = layer_class(layer_type, cfg)
     if cls is nn.Upsample:
         options['mode'] = layer_type
     return cls(*args, **kwargs, **options)

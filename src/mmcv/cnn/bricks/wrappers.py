@@ -35,7 +35,7 @@ class NewEmptyTensorOp(torch.autograd.Function):
         return x.new_empty(new_shape)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
         return grad.new_zeros(ctx.shape), None
 
 

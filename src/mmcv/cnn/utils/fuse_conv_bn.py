@@ -1,17 +1,19 @@
 """Folding batch normalisation into the convolution before it, for inference."""
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import SyncBatchNorm
 
 
-def _fuse_conv_bn(conv: nn.Module, bn: nn.Module) -> nn.Module:
+def _fuse_conv_bn(conv: Any, bn: Any) -> nn.Module:
     """Change the parameters of `conv` to those of `bn(conv(x))` with the running statistics of `bn`."""
-    factor = bn.weight * torch.rsqrt(bn.running_var + bn.eps)  # type: ignore[operator]
-    bias = conv.bias if conv.bias is not None else torch.zeros_like(bn.running_mean)  # type: ignore[arg-type]
-    shape = [conv.out_channels] + [1] * (conv.weight.ndim - 1)  # type: ignore[operator, list-item]
-    conv.weight = nn.Parameter(conv.weight * factor.reshape(shape))  # type: ignore[operator]
-    conv.bias = nn.Parameter((bias - bn.running_mean) * factor + bn.bias)  # type: ignore[operator]
+    factor = bn.weight * torch.rsqrt(bn.running_var + bn.eps)
+    bias = conv.bias if conv.bias is not None else torch.zeros_like(bn.running_mean)
+    shape = [conv.out_channels] + [1] * (conv.weight.ndim - 1)
+    conv.weight = nn.Parameter(conv.weight * factor.reshape(shape))
+    conv.bias = nn.Parameter((bias - bn.running_mean) * factor + bn.bias)
     return conv
 
 

@@ -172,12 +172,8 @@ class FsspecBackend(BaseStorageBackend):
             elif list_file and not name.startswith('.') and (suffix is None or path.endswith(suffix)):
                 yield path
 
-    def generate_presigned_url(
-        self, url: str, client_method: str = 'get_object', expires_in: int = 3600
-    ) -> str:
+    def generate_presigned_url(self, url: str, client_method: str = 'get_object', expires_in: int = 3600) -> str:
         """A URL that gives access to a file for `expires_in` seconds, where the storage has such."""
         fs, path = self._open(url)
-        method = (
-            {} if client_method == 'get_object' else {'client_method': client_method}
-        )  # s3fs alone takes it
+        method = {} if client_method == 'get_object' else {'client_method': client_method}  # s3fs alone takes it
         return fs.sign(path, expiration=expires_in, **method)

@@ -1,12 +1,10 @@
 """The name of a backend whose client was never published."""
 
-from typing import Any, NoReturn
-
-from mmengine.fileio.backends.base import BaseStorageBackend
+from mmengine.fileio.backends.fsspec_backend import FsspecBackend
 from mmengine.utils.errors import MissingDependencyError
 
 
-class PetrelBackend(BaseStorageBackend):
+class PetrelBackend(FsspecBackend):
     """Cannot be made; it tells what to use instead."""
 
     def __init__(
@@ -14,12 +12,6 @@ class PetrelBackend(BaseStorageBackend):
     ) -> None:
         raise MissingDependencyError(
             'PetrelBackend needs petrel_client, which is not public. For S3 buckets write s3://bucket/key '
-            "as the path and leave backend='petrel' out of backend_args (pip install s3fs; other backend_args "
-            'are its options); for files on disk set backend_args=None.'
+            "as the path and leave backend='petrel' out of backend_args (pip install s3fs; the other "
+            'backend_args are its options); for files on disk set backend_args=None.'
         )
-
-    def get(self, filepath: Any) -> NoReturn:
-        raise AssertionError('unreachable: the constructor raises')
-
-    def get_text(self, filepath: Any) -> NoReturn:
-        raise AssertionError('unreachable: the constructor raises')

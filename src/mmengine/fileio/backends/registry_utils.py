@@ -39,9 +39,7 @@ def register_backend(
     return decorator
 
 
-def _register_backend(
-    name: str, backend: _Backend, force: bool, prefixes: str | Sequence[str] | None
-) -> None:
+def _register_backend(name: str, backend: _Backend, force: bool, prefixes: str | Sequence[str] | None) -> None:
     if not isinstance(name, str):
         raise TypeError(f'the name of a backend should be a str, but got {name!r}')
     if not (isinstance(backend, type) and issubclass(backend, BaseStorageBackend)):
@@ -52,9 +50,7 @@ def _register_backend(
         *(('prefix', p, prefix_to_backends) for p in prefixes),
     ):
         if key in table and not force:
-            raise ValueError(
-                f'the {kind} {key!r} belongs to {table[key].__name__}; set force=True to take it over'
-            )
+            raise ValueError(f'the {kind} {key!r} belongs to {table[key].__name__}; set force=True to take it over')
     backends[name] = backend
     prefix_to_backends.update(dict.fromkeys(prefixes, backend))
 

@@ -36,7 +36,5 @@ def register_handler(file_formats: str | list[str], **kwargs: Any) -> Callable[[
 def find_handler(file_format: str | None) -> BaseFileHandler:
     """The handler of a file extension. `TypeError` if there is none."""
     if file_format not in file_handlers:
-        raise TypeError(
-            f'there is no handler for the file format {file_format!r}, only for {list(file_handlers)}'
-        )
+        raise TypeError(f'there is no handler for the file format {file_format!r}, only for {list(file_handlers)}')
     return file_handlers[file_format]

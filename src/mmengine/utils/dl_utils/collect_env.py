@@ -19,7 +19,7 @@ def collect_env() -> OrderedDict[str, Any]:
     env['sys.platform'] = sys.platform
     env['Python'] = sys.version.replace('\n', '')
     env['CUDA available'] = torch.cuda.is_available()
-    env['numpy_random_seed'] = int(np.random.get_state()[1][0])  # type: ignore[index]  # noqa: NPY002
+    env['numpy_random_seed'] = int(np.random.get_state()[1][0])  # type: ignore[index]
     if torch.cuda.is_available():
         devices: dict[str, list[str]] = {}
         for index in range(torch.cuda.device_count()):

@@ -15,9 +15,7 @@ def load_url(
     weights_only: bool = True,
 ) -> Any:
     """`torch.hub.load_state_dict_from_url`, which by default does not run code that is in the file."""
-    return load_state_dict_from_url(
-        url, model_dir, map_location, progress, check_hash, file_name, weights_only
-    )
+    return load_state_dict_from_url(url, model_dir, map_location, progress, check_hash, file_name, weights_only)
 
 
 __all__ = ['load_url']

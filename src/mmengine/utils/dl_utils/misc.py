@@ -43,9 +43,7 @@ def tensor2imgs(
         ValueError: wrong shape, or `mean` and `std` of another length.
     """
     if tensor.ndim != 4 or tensor.shape[1] not in (1, 3):
-        raise ValueError(
-            f'tensor should be (N, C, H, W) with 1 or 3 channels, but its shape is {tuple(tensor.shape)}'
-        )
+        raise ValueError(f'tensor should be (N, C, H, W) with 1 or 3 channels, but its shape is {tuple(tensor.shape)}')
     channels = tensor.shape[1]
     mean, std = mean or (0,) * channels, std or (1,) * channels
     if len(mean) != channels or len(std) != channels:

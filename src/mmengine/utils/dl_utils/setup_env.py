@@ -6,9 +6,7 @@ import sys
 import warnings
 
 
-def set_multi_processing(
-    mp_start_method: str = 'fork', opencv_num_threads: int = 0, distributed: bool = False
-) -> None:
+def set_multi_processing(mp_start_method: str = 'fork', opencv_num_threads: int = 0, distributed: bool = False) -> None:
     """Set the start method of processes and the threads of OpenCV (0: none beside the caller's).
 
     When `distributed`, `OMP_NUM_THREADS` and `MKL_NUM_THREADS` become 1 unless they are set: one process a

@@ -28,15 +28,15 @@ class LearningToDownsample(nn.Module):
         dw_channels: Sequence[int],
         out_channels: int,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
-        act_cfg: dict = dict(type='ReLU'),
+        norm_cfg: dict = {'type': 'BN'},
+        act_cfg: dict = {'type': 'ReLU'},
         dw_act_cfg: dict | None = None,
     ) -> None:
         super().__init__()
         first, second = dw_channels
-        shared: dict[str, Any] = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        shared: dict[str, Any] = {'norm_cfg': norm_cfg, 'act_cfg': act_cfg}
         self.conv = ConvModule(in_channels, first, 3, stride=2, padding=1, conv_cfg=conv_cfg, **shared)
-        shared = dict(norm_cfg=norm_cfg, dw_act_cfg=dw_act_cfg)
+        shared = {'norm_cfg': norm_cfg, 'dw_act_cfg': dw_act_cfg}
         self.dsconv1 = DepthwiseSeparableConvModule(first, second, 3, stride=2, padding=1, **shared)
         self.dsconv2 = DepthwiseSeparableConvModule(second, out_channels, 3, stride=2, padding=1, **shared)
 
@@ -51,6 +51,10 @@ class GlobalFeatureExtractor(nn.Module):
         num_blocks, strides: Of the three bottleneck stages.
     """
 
+    bottleneck1: nn.Sequential
+    bottleneck2: nn.Sequential
+    bottleneck3: nn.Sequential
+
     def __init__(
         self,
         in_channels: int = 64,
@@ -61,8 +65,8 @@ class GlobalFeatureExtractor(nn.Module):
         strides: Sequence[int] = (2, 2, 1),
         pool_scales: Sequence[int] = (1, 2, 3, 6),
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
-        act_cfg: dict = dict(type='ReLU'),
+        norm_cfg: dict = {'type': 'BN'},
+        act_cfg: dict = {'type': 'ReLU'},
         align_corners: bool = False,
     ) -> None:
         super().__init__()
@@ -75,7 +79,7 @@ class GlobalFeatureExtractor(nn.Module):
         for index, (channels, blocks, stride) in enumerate(zip(block_channels, num_blocks, strides, strict=True)):
             setattr(self, f'bottleneck{index + 1}', self._make_layer(width, channels, blocks, stride, expand_ratio))
             width = channels
-        shared: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
+        shared: dict[str, Any] = {'conv_cfg': conv_cfg, 'norm_cfg': norm_cfg, 'act_cfg': act_cfg}
         self.ppm = PPM(pool_scales, width, width // 4, align_corners=align_corners, **shared)
         self.out = ConvModule(width + len(pool_scales) * (width // 4), out_channels, 3, padding=1, **shared)
 
@@ -110,14 +114,14 @@ class FeatureFusionModule(nn.Module):
         lower_in_channels: int,
         out_channels: int,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
-        dwconv_act_cfg: dict | None = dict(type='ReLU'),
+        norm_cfg: dict = {'type': 'BN'},
+        dwconv_act_cfg: dict | None = {'type': 'ReLU'},
         conv_act_cfg: dict | None = None,
         align_corners: bool = False,
     ) -> None:
         super().__init__()
         self.align_corners = align_corners
-        shared: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg)
+        shared: dict[str, Any] = {'conv_cfg': conv_cfg, 'norm_cfg': norm_cfg}
         self.dwconv = ConvModule(
             lower_in_channels, out_channels, 3, padding=1, groups=out_channels, act_cfg=dwconv_act_cfg, **shared
         )
@@ -157,16 +161,16 @@ class FastSCNN(BaseModule):
         fusion_out_channels: int = 128,
         out_indices: Sequence[int] = (0, 1, 2),
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
-        act_cfg: dict = dict(type='ReLU'),
+        norm_cfg: dict = {'type': 'BN'},
+        act_cfg: dict = {'type': 'ReLU'},
         align_corners: bool = False,
         dw_act_cfg: dict | None = None,
         init_cfg: Any = None,
     ) -> None:
         if init_cfg is None:
             init_cfg = [
-                dict(type='Kaiming', layer='Conv2d'),
-                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
+                {'type': 'Kaiming', 'layer': 'Conv2d'},
+                {'type': 'Constant', 'val': 1, 'layer': ['_BatchNorm', 'GroupNorm']},
             ]
         super().__init__(init_cfg)
         if global_in_channels != higher_in_channels or global_out_channels != lower_in_channels:
@@ -181,7 +185,7 @@ class FastSCNN(BaseModule):
         self.norm_cfg = norm_cfg
         self.act_cfg = act_cfg
         self.align_corners = align_corners
-        shared: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg)
+        shared: dict[str, Any] = {'conv_cfg': conv_cfg, 'norm_cfg': norm_cfg}
         self.learning_to_downsample = LearningToDownsample(
             in_channels, downsample_dw_channels, global_in_channels, act_cfg=act_cfg, dw_act_cfg=dw_act_cfg, **shared
         )

@@ -27,7 +27,7 @@ class MixFFN(BaseModule):
         self,
         embed_dims: int,
         feedforward_channels: int,
-        act_cfg: dict = dict(type='GELU'),
+        act_cfg: dict = {'type': 'GELU'},
         ffn_drop: float = 0.0,
         dropout_layer: dict | None = None,
         init_cfg: Any = None,
@@ -78,7 +78,7 @@ class EfficientMultiheadAttention(MultiheadAttention):
         init_cfg: Any = None,
         batch_first: bool = True,
         qkv_bias: bool = False,
-        norm_cfg: dict = dict(type='LN'),
+        norm_cfg: dict = {'type': 'LN'},
         sr_ratio: int = 1,
     ) -> None:
         super().__init__(
@@ -140,14 +140,14 @@ class TransformerEncoderLayer(BaseModule):
         attn_drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
         qkv_bias: bool = True,
-        act_cfg: dict = dict(type='GELU'),
-        norm_cfg: dict = dict(type='LN'),
+        act_cfg: dict = {'type': 'GELU'},
+        norm_cfg: dict = {'type': 'LN'},
         batch_first: bool = True,
         sr_ratio: int = 1,
         with_cp: bool = False,
     ) -> None:
         super().__init__()
-        drop_path = dict(type='DropPath', drop_prob=drop_path_rate)
+        drop_path = {'type': 'DropPath', 'drop_prob': drop_path_rate}
         self.norm1 = build_norm_layer(norm_cfg, embed_dims)[1]
         self.attn = EfficientMultiheadAttention(
             embed_dims,
@@ -206,16 +206,20 @@ class MixVisionTransformer(BaseModule):
         drop_rate: float = 0.0,
         attn_drop_rate: float = 0.0,
         drop_path_rate: float = 0.0,
-        act_cfg: dict = dict(type='GELU'),
-        norm_cfg: dict = dict(type='LN', eps=1e-6),
+        act_cfg: dict = {'type': 'GELU'},
+        norm_cfg: dict = {'type': 'LN', 'eps': 1e-6},
         pretrained: str | None = None,
         init_cfg: Any = None,
         with_cp: bool = False,
     ) -> None:
         super().__init__(init_cfg=pretrained_init(pretrained, init_cfg))
-        stages = dict(
-            num_layers=num_layers, num_heads=num_heads, patch_sizes=patch_sizes, strides=strides, sr_ratios=sr_ratios
-        )
+        stages = {
+            'num_layers': num_layers,
+            'num_heads': num_heads,
+            'patch_sizes': patch_sizes,
+            'strides': strides,
+            'sr_ratios': sr_ratios,
+        }
         for name, values in stages.items():
             if len(values) != num_stages:
                 raise ConfigError(f'{name} should have one entry for each of the {num_stages} stages, but is {values}.')
@@ -280,11 +284,13 @@ class MixVisionTransformer(BaseModule):
     def forward(self, x: Tensor) -> list[Tensor]:
         """`(N, in_channels, H, W)` to the outputs of the stages in `out_indices`, at strides 4, 8, 16, 32."""
         outs = []
-        for index, (patch_embed, blocks, norm) in enumerate(self.layers):
+        stages: Any = self.layers
+        for index, (patch_embed, blocks, norm) in enumerate(stages):
             tokens, hw_shape = patch_embed(x)
             for block in blocks:
                 tokens = block(tokens, hw_shape)
-            x = nlc_to_nchw(norm(tokens), hw_shape)
+            # Contiguous, or the head's maps would be channels-last, which costs its losses a copy of the logits.
+            x = nlc_to_nchw(norm(tokens), hw_shape).contiguous()
             if index in self.out_indices:
                 outs.append(x)
         return outs

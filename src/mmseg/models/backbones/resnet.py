@@ -26,7 +26,7 @@ def pretrained_init(pretrained: str | None, init_cfg: Any) -> Any:
         return init_cfg
     if init_cfg is not None:
         raise ConfigError(f'Give `pretrained` ({pretrained!r}) or `init_cfg`, not both: both set the initial weights.')
-    return dict(type='Pretrained', checkpoint=pretrained)
+    return {'type': 'Pretrained', 'checkpoint': pretrained}
 
 
 @MODELS.register_module()
@@ -75,7 +75,7 @@ class ResNet(BaseModule):
         avg_down: bool = False,
         frozen_stages: int = -1,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN', requires_grad=True),
+        norm_cfg: dict = {'type': 'BN', 'requires_grad': True},
         norm_eval: bool = False,
         dcn: dict | None = None,
         stage_with_dcn: Sequence[bool] = (False, False, False, False),
@@ -88,7 +88,9 @@ class ResNet(BaseModule):
         init_cfg: Any = None,
     ) -> None:
         if depth not in self.arch_settings:
-            raise ConfigError(f'depth of {type(self).__name__} should be one of {list(self.arch_settings)}, not {depth}.')
+            raise ConfigError(
+                f'depth of {type(self).__name__} should be one of {list(self.arch_settings)}, not {depth}.'
+            )
         if not 1 <= num_stages <= 4 or not len(strides) == len(dilations) == num_stages:
             raise ConfigError(
                 f'num_stages should be 1 to 4, with as many strides and dilations, but got num_stages={num_stages}, '
@@ -102,12 +104,12 @@ class ResNet(BaseModule):
         block_init_cfg = None
         if init_cfg is None:
             init_cfg = [
-                dict(type='Kaiming', layer='Conv2d'),
-                dict(type='Constant', val=1, layer=['_BatchNorm', 'GroupNorm']),
+                {'type': 'Kaiming', 'layer': 'Conv2d'},
+                {'type': 'Constant', 'val': 1, 'layer': ['_BatchNorm', 'GroupNorm']},
             ]
             if zero_init_residual and isinstance(block, type):
                 last = 'norm2' if issubclass(block, BasicBlock) else 'norm3'
-                block_init_cfg = dict(type='Constant', val=0, override=dict(name=last))
+                block_init_cfg = {'type': 'Constant', 'val': 0, 'override': {'name': last}}
         super().__init__(init_cfg)
         self.pretrained = pretrained
         self.depth = depth
@@ -192,9 +194,7 @@ class ResNet(BaseModule):
                 ]
             self.stem = nn.Sequential(*layers)
         else:
-            self.conv1 = build_conv_layer(
-                self.conv_cfg, in_channels, stem_channels, 7, stride=2, padding=3, bias=False
-            )
+            self.conv1 = build_conv_layer(self.conv_cfg, in_channels, stem_channels, 7, stride=2, padding=3, bias=False)
             self.norm1_name, norm1 = build_norm_layer(self.norm_cfg, stem_channels, postfix=1)
             self.add_module(self.norm1_name, norm1)
             self.relu = nn.ReLU(inplace=True)

@@ -27,7 +27,7 @@ class BasicBlock(BaseModule):
         style: str = 'pytorch',
         with_cp: bool = False,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
+        norm_cfg: dict = {'type': 'BN'},
         dcn: dict | None = None,
         plugins: list[dict] | None = None,
         init_cfg: Any = None,
@@ -89,7 +89,7 @@ class Bottleneck(BaseModule):
         style: str = 'pytorch',
         with_cp: bool = False,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
+        norm_cfg: dict = {'type': 'BN'},
         dcn: dict | None = None,
         plugins: list[dict] | None = None,
         init_cfg: Any = None,
@@ -115,9 +115,7 @@ class Bottleneck(BaseModule):
         self.norm1_name, norm1 = build_norm_layer(norm_cfg, planes, postfix=1)
         self.norm2_name, norm2 = build_norm_layer(norm_cfg, planes, postfix=2)
         self.norm3_name, norm3 = build_norm_layer(norm_cfg, width, postfix=3)
-        self.conv1 = build_conv_layer(
-            conv_cfg, inplanes, planes, kernel_size=1, stride=self.conv1_stride, bias=False
-        )
+        self.conv1 = build_conv_layer(conv_cfg, inplanes, planes, kernel_size=1, stride=self.conv1_stride, bias=False)
         self.add_module(self.norm1_name, norm1)
         conv2_cfg = conv_cfg
         if dcn is not None:

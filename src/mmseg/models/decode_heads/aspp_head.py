@@ -59,21 +59,17 @@ class ASPPHead(BaseDecodeHead):
         if not isinstance(dilations, list | tuple):
             raise ConfigError(f'dilations of {type(self).__name__} should be a list, but is {dilations!r}.')
         self.dilations = dilations
-        shared: dict[str, Any] = dict(conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        shared: dict[str, Any] = {'conv_cfg': self.conv_cfg, 'norm_cfg': self.norm_cfg, 'act_cfg': self.act_cfg}
         self.image_pool = nn.Sequential(
             nn.AdaptiveAvgPool2d(1), ConvModule(self.in_channels, self.channels, 1, **shared)
         )
         self.aspp_modules = ASPPModule(dilations, self.in_channels, self.channels, **shared)
-        self.bottleneck = ConvModule(
-            (len(dilations) + 1) * self.channels, self.channels, 3, padding=1, **shared
-        )
+        self.bottleneck = ConvModule((len(dilations) + 1) * self.channels, self.channels, 3, padding=1, **shared)
 
     def _forward_feature(self, inputs: Any) -> Tensor:
         """Features `(N, channels, H, W)` before `cls_seg`."""
         x = self._transform_inputs(inputs)
-        pooled = resize(
-            self.image_pool(x), size=x.shape[2:], mode='bilinear', align_corners=self.align_corners
-        )
+        pooled = resize(self.image_pool(x), size=x.shape[2:], mode='bilinear', align_corners=self.align_corners)
         return self.bottleneck(torch.cat([pooled, *self.aspp_modules(x)], dim=1))
 
     def forward(self, inputs: Any) -> Tensor:

@@ -49,14 +49,14 @@ class BaseDecodeHead(BaseModule, metaclass=ABCMeta):
         dropout_ratio: float = 0.1,
         conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
-        act_cfg: dict | None = dict(type='ReLU'),
+        act_cfg: dict | None = {'type': 'ReLU'},
         in_index: Any = -1,
         input_transform: str | None = None,
-        loss_decode: Any = dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0),
+        loss_decode: Any = {'type': 'CrossEntropyLoss', 'use_sigmoid': False, 'loss_weight': 1.0},
         ignore_index: int = 255,
         sampler: dict | None = None,
         align_corners: bool = False,
-        init_cfg: Any = dict(type='Normal', std=0.01, override=dict(name='conv_seg')),
+        init_cfg: Any = {'type': 'Normal', 'std': 0.01, 'override': {'name': 'conv_seg'}},
     ) -> None:
         super().__init__(init_cfg)
         self._init_inputs(in_channels, in_index, input_transform)
@@ -155,7 +155,8 @@ class BaseDecodeHead(BaseModule, metaclass=ABCMeta):
 
     def _stack_batch_gt(self, batch_data_samples: SampleList) -> Tensor:
         """`(N, 1, H, W)`."""
-        return torch.stack([sample.gt_sem_seg.data for sample in batch_data_samples], dim=0)
+        maps: list[Any] = [sample.gt_sem_seg for sample in batch_data_samples]
+        return torch.stack([label.data for label in maps], dim=0)
 
     def loss_by_feat(self, seg_logits: Tensor, batch_data_samples: SampleList) -> dict:
         """Losses, by name, of logits, and the pixel accuracy `acc_seg` in percent.
@@ -164,21 +165,17 @@ class BaseDecodeHead(BaseModule, metaclass=ABCMeta):
             DataError: A label is no class; the message names the files.
         """
         seg_label = self._stack_batch_gt(batch_data_samples)
-        seg_logits = resize(
-            seg_logits, size=seg_label.shape[2:], mode='bilinear', align_corners=self.align_corners
-        )
+        seg_logits = resize(seg_logits, size=seg_label.shape[2:], mode='bilinear', align_corners=self.align_corners)
         try:
             return self._losses(seg_logits, seg_label)
         except (ValueError, IndexError, RuntimeError) as error:
-            raise_bad_labels(
-                error, seg_label, self.num_classes, self.ignore_index, _names(batch_data_samples)
-            )
+            raise_bad_labels(error, seg_label, self.num_classes, self.ignore_index, _names(batch_data_samples))
             raise
 
     def _losses(self, seg_logits: Tensor, seg_label: Tensor) -> dict:
         weight = None if self.sampler is None else self.sampler.sample(seg_logits, seg_label)
         seg_label = seg_label.squeeze(1)
-        losses = self.loss_decode if isinstance(self.loss_decode, nn.ModuleList) else [self.loss_decode]
+        losses: Any = self.loss_decode if isinstance(self.loss_decode, nn.ModuleList) else [self.loss_decode]
         values: dict[str, Tensor] = {}
         for loss in losses:
             value = loss(seg_logits, seg_label, weight=weight, ignore_index=self.ignore_index)

@@ -40,7 +40,7 @@ class FCNHead(BaseDecodeHead):
                 f'FCNHead without convolutions (num_convs=0) needs in_channels ({self.in_channels}) == channels '
                 f'({self.channels}).'
             )
-        shared: dict[str, Any] = dict(conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        shared: dict[str, Any] = {'conv_cfg': self.conv_cfg, 'norm_cfg': self.norm_cfg, 'act_cfg': self.act_cfg}
         convs = [
             ConvModule(
                 self.in_channels if index == 0 else self.channels,
@@ -54,7 +54,7 @@ class FCNHead(BaseDecodeHead):
         ]
         self.convs: nn.Module = nn.Sequential(*convs) if convs else nn.Identity()
         if concat_input:
-            self.conv_cat = ConvModule(
+            self.conv_cat: nn.Module = ConvModule(
                 self.in_channels + self.channels, self.channels, kernel_size, padding=kernel_size // 2, **shared
             )
 

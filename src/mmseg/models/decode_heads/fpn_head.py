@@ -29,7 +29,7 @@ class FPNHead(BaseDecodeHead):
                 f'the {len(self.in_channels)} inputs.'
             )
         self.feature_strides = feature_strides
-        shared: dict[str, Any] = dict(conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        shared: dict[str, Any] = {'conv_cfg': self.conv_cfg, 'norm_cfg': self.norm_cfg, 'act_cfg': self.act_cfg}
         self.scale_heads = nn.ModuleList()
         for channels, stride in zip(self.in_channels, feature_strides, strict=True):
             layers: list[nn.Module] = []
@@ -43,7 +43,5 @@ class FPNHead(BaseDecodeHead):
         features = self._transform_inputs(inputs)
         output = self.scale_heads[0](features[0])
         for head, x in zip(self.scale_heads[1:], features[1:], strict=True):
-            output = output + resize(
-                head(x), size=output.shape[2:], mode='bilinear', align_corners=self.align_corners
-            )
+            output = output + resize(head(x), size=output.shape[2:], mode='bilinear', align_corners=self.align_corners)
         return self.cls_seg(output)

@@ -30,9 +30,7 @@ class PPM(nn.ModuleList):
         super().__init__(
             nn.Sequential(
                 nn.AdaptiveAvgPool2d(scale),
-                ConvModule(
-                    in_channels, channels, 1, conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg, **kwargs
-                ),
+                ConvModule(in_channels, channels, 1, conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg, **kwargs),
             )
             for scale in pool_scales
         )
@@ -63,10 +61,8 @@ class PSPHead(BaseDecodeHead):
         if not isinstance(pool_scales, list | tuple):
             raise ConfigError(f'pool_scales of PSPHead should be a list, but is {pool_scales!r}.')
         self.pool_scales = pool_scales
-        shared: dict[str, Any] = dict(conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
-        self.psp_modules = PPM(
-            pool_scales, self.in_channels, self.channels, align_corners=self.align_corners, **shared
-        )
+        shared: dict[str, Any] = {'conv_cfg': self.conv_cfg, 'norm_cfg': self.norm_cfg, 'act_cfg': self.act_cfg}
+        self.psp_modules = PPM(pool_scales, self.in_channels, self.channels, align_corners=self.align_corners, **shared)
         self.bottleneck = ConvModule(
             self.in_channels + len(pool_scales) * self.channels, self.channels, 3, padding=1, **shared
         )

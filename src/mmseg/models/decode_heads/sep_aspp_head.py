@@ -43,7 +43,7 @@ class DepthwiseSeparableASPPHead(ASPPHead):
         super().__init__(**kwargs)
         if c1_in_channels < 0:
             raise ConfigError(f'c1_in_channels should be >= 0, but is {c1_in_channels}.')
-        shared: dict[str, Any] = dict(norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        shared: dict[str, Any] = {'norm_cfg': self.norm_cfg, 'act_cfg': self.act_cfg}
         self.aspp_modules = DepthwiseSeparableASPPModule(
             dilations=self.dilations,
             in_channels=self.in_channels,
@@ -64,8 +64,6 @@ class DepthwiseSeparableASPPHead(ASPPHead):
         output = self._forward_feature(inputs)
         if self.c1_bottleneck is not None:
             early = self.c1_bottleneck(inputs[0])
-            output = resize(
-                output, size=early.shape[2:], mode='bilinear', align_corners=self.align_corners
-            )
+            output = resize(output, size=early.shape[2:], mode='bilinear', align_corners=self.align_corners)
             output = torch.cat([output, early], dim=1)
         return self.cls_seg(self.sep_bottleneck(output))

@@ -19,7 +19,7 @@ class UPerHead(BaseDecodeHead):
 
     def __init__(self, pool_scales: Sequence[int] = (1, 2, 3, 6), **kwargs: Any) -> None:
         super().__init__(input_transform='multiple_select', **kwargs)
-        shared: dict[str, Any] = dict(conv_cfg=self.conv_cfg, norm_cfg=self.norm_cfg, act_cfg=self.act_cfg)
+        shared: dict[str, Any] = {'conv_cfg': self.conv_cfg, 'norm_cfg': self.norm_cfg, 'act_cfg': self.act_cfg}
         width, top = self.channels, self.in_channels[-1]
         self.psp_modules = PPM(pool_scales, top, width, align_corners=self.align_corners, **shared)
         self.bottleneck = ConvModule(top + len(pool_scales) * width, width, 3, padding=1, **shared)

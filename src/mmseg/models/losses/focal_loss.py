@@ -23,7 +23,7 @@ def py_sigmoid_focal_loss(
     one_hot_target: Tensor | None = None,
     weight: Tensor | None = None,
     gamma: float = 2.0,
-    alpha: float | Sequence[float] | Tensor = 0.5,
+    alpha: Any = 0.5,
     class_weight: Any = None,
     valid_mask: Tensor | None = None,
     reduction: str = 'mean',

@@ -57,9 +57,7 @@ class TverskyLoss(nn.Module):
         hit = (probs * truth).sum(2)
         false_positive = (probs * (1 - truth) * mask).sum(2)
         false_negative = ((1 - probs) * truth).sum(2)
-        index = (hit + self.smooth) / (
-            hit + self.alpha * false_positive + self.beta * false_negative + self.smooth
-        )
+        index = (hit + self.smooth) / (hit + self.alpha * false_positive + self.beta * false_negative + self.smooth)
         loss = (1 - index).mean(0)  # (C,)
         if self._class_weight is not None:
             loss = loss * self._class_weight

@@ -42,8 +42,8 @@ class FPN(BaseModule):
         conv_cfg: dict | None = None,
         norm_cfg: dict | None = None,
         act_cfg: dict | None = None,
-        upsample_cfg: dict = dict(mode='nearest'),
-        init_cfg: Any = dict(type='Xavier', layer='Conv2d', distribution='uniform'),
+        upsample_cfg: dict = {'mode': 'nearest'},
+        init_cfg: Any = {'type': 'Xavier', 'layer': 'Conv2d', 'distribution': 'uniform'},
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = in_channels
@@ -68,12 +68,10 @@ class FPN(BaseModule):
             add_extra_convs = 'on_input' if extra_convs_on_inputs else 'on_output'
         self.add_extra_convs = add_extra_convs
 
-        shared: dict[str, Any] = dict(conv_cfg=conv_cfg, act_cfg=act_cfg, inplace=False)
+        shared: dict[str, Any] = {'conv_cfg': conv_cfg, 'act_cfg': act_cfg, 'inplace': False}
         used = range(start_level, self.backbone_end_level)
         self.lateral_convs = nn.ModuleList(
-            ConvModule(
-                in_channels[level], out_channels, 1, norm_cfg=None if no_norm_on_lateral else norm_cfg, **shared
-            )
+            ConvModule(in_channels[level], out_channels, 1, norm_cfg=None if no_norm_on_lateral else norm_cfg, **shared)
             for level in used
         )
         self.fpn_convs = nn.ModuleList(

@@ -33,7 +33,7 @@ class MultiLevelNeck(nn.Module):
         self.out_channels = out_channels
         self.scales = scales
         self.num_outs = len(scales)
-        shared: dict[str, Any] = dict(norm_cfg=norm_cfg, act_cfg=act_cfg)
+        shared: dict[str, Any] = {'norm_cfg': norm_cfg, 'act_cfg': act_cfg}
         self.lateral_convs = nn.ModuleList(
             ConvModule(channels, out_channels, kernel_size=1, **shared) for channels in in_channels
         )

@@ -27,7 +27,7 @@ class BaseSegmentor(BaseModel, metaclass=ABCMeta):
         if isinstance(data_preprocessor, dict):
             # In this package's scope, whatever the default scope is.
             data_preprocessor = MODELS.build(data_preprocessor)
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)  # type: ignore[arg-type]
 
     @property
     def with_neck(self) -> bool:
@@ -49,9 +49,7 @@ class BaseSegmentor(BaseModel, metaclass=ABCMeta):
     def encode_decode(self, inputs: Tensor, batch_data_samples: Any) -> Tensor:
         """Images to logits of their size."""
 
-    def forward(
-        self, inputs: Tensor, data_samples: OptSampleList = None, mode: str = 'tensor'
-    ) -> ForwardResults:
+    def forward(self, inputs: Tensor, data_samples: OptSampleList = None, mode: str = 'tensor') -> ForwardResults:
         """Run in one of three modes.
 
         Args:

@@ -25,7 +25,10 @@ class EncoderDecoder(BaseSegmentor):
             apart, with overlaps averaged; `window_batch` windows (1) go through the model together.
     """
 
+    backbone: Any
+    neck: Any
     decode_head: Any
+    auxiliary_head: Any
 
     def __init__(
         self,
@@ -48,9 +51,9 @@ class EncoderDecoder(BaseSegmentor):
                 )
             backbone = backbone.copy()
             backbone['pretrained'] = pretrained
-        self.backbone: Any = MODELS.build(backbone)
+        self.backbone = MODELS.build(backbone)
         if neck is not None:
-            self.neck: Any = MODELS.build(neck)
+            self.neck = MODELS.build(neck)
         self._init_decode_head(decode_head)
         self._init_auxiliary_head(auxiliary_head)
         self.train_cfg = train_cfg
@@ -65,7 +68,7 @@ class EncoderDecoder(BaseSegmentor):
 
     def _init_auxiliary_head(self, auxiliary_head: Any) -> None:
         if isinstance(auxiliary_head, list | tuple):
-            self.auxiliary_head: Any = nn.ModuleList([MODELS.build(cfg) for cfg in auxiliary_head])
+            self.auxiliary_head = nn.ModuleList([MODELS.build(cfg) for cfg in auxiliary_head])
         elif auxiliary_head is not None:
             self.auxiliary_head = MODELS.build(auxiliary_head)
 
@@ -101,7 +104,7 @@ class EncoderDecoder(BaseSegmentor):
         """Samples with `seg_logits` and `pred_sem_seg`, at the size of the original images."""
         if data_samples is None:
             size = tuple(inputs.shape[2:])
-            meta = dict(ori_shape=size, img_shape=size, pad_shape=size, padding_size=[0, 0, 0, 0])
+            meta = {'ori_shape': size, 'img_shape': size, 'pad_shape': size, 'padding_size': [0, 0, 0, 0]}
             metas = [dict(meta) for _ in range(len(inputs))]
         else:
             metas = [sample.metainfo for sample in data_samples]
@@ -126,9 +129,7 @@ class EncoderDecoder(BaseSegmentor):
         tops = _window_starts(height, h_crop, h_stride)
         lefts = _window_starts(width, w_crop, w_stride)
         h_crop, w_crop = min(h_crop, height), min(w_crop, width)
-        windows = [
-            (slice(top, top + h_crop), slice(left, left + w_crop)) for top in tops for left in lefts
-        ]
+        windows = [(slice(top, top + h_crop), slice(left, left + w_crop)) for top in tops for left in lefts]
         crop_shape = torch.Size((h_crop, w_crop))
         metas = [{**meta, 'img_shape': crop_shape} for meta in batch_img_metas]
 

@@ -20,8 +20,8 @@ class InvertedResidual(nn.Module):
         expand_ratio: float,
         dilation: int = 1,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
-        act_cfg: dict = dict(type='ReLU6'),
+        norm_cfg: dict = {'type': 'BN'},
+        act_cfg: dict = {'type': 'ReLU6'},
         with_cp: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -66,24 +66,26 @@ class InvertedResidualV3(nn.Module):
         se_cfg: dict | None = None,
         with_expand_conv: bool = True,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
-        act_cfg: dict = dict(type='ReLU'),
+        norm_cfg: dict = {'type': 'BN'},
+        act_cfg: dict = {'type': 'ReLU'},
         with_cp: bool = False,
     ) -> None:
         super().__init__()
         if stride not in (1, 2):
             raise ValueError(f'stride of an InvertedResidualV3 should be 1 or 2, but is {stride}.')
         if not with_expand_conv and mid_channels != in_channels:
-            raise ValueError(f'Without expand conv, mid_channels ({mid_channels}) should be in_channels ({in_channels}).')
+            raise ValueError(
+                f'Without expand conv, mid_channels ({mid_channels}) should be in_channels ({in_channels}).'
+            )
         self.with_res_shortcut = stride == 1 and in_channels == out_channels
         self.with_cp = with_cp
         self.with_se = se_cfg is not None
         self.with_expand_conv = with_expand_conv
-        shared: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg)
+        shared: dict[str, Any] = {'conv_cfg': conv_cfg, 'norm_cfg': norm_cfg}
         if with_expand_conv:
             self.expand_conv = ConvModule(in_channels, mid_channels, 1, act_cfg=act_cfg, **shared)
         depthwise_conv_cfg = (
-            dict(type='Conv2dAdaptivePadding') if stride == 2 else conv_cfg
+            {'type': 'Conv2dAdaptivePadding'} if stride == 2 else conv_cfg
         )  # TensorFlow's padding, which the published weights were trained with
         self.depthwise_conv = ConvModule(
             mid_channels,

@@ -29,7 +29,7 @@ class ResLayer(Sequential):
         dilation: int = 1,
         avg_down: bool = False,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
+        norm_cfg: dict = {'type': 'BN'},
         multi_grid: Sequence[int] | None = None,
         contract_dilation: bool = False,
         **kwargs: Any,

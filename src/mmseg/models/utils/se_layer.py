@@ -21,7 +21,7 @@ class SELayer(nn.Module):
         channels: int,
         ratio: int = 16,
         conv_cfg: dict | None = None,
-        act_cfg: Any = (dict(type='ReLU'), dict(type='HSigmoid', bias=3.0, divisor=6.0)),
+        act_cfg: Any = ({'type': 'ReLU'}, {'type': 'HSigmoid', 'bias': 3.0, 'divisor': 6.0}),
     ) -> None:
         super().__init__()
         first, second = (act_cfg, act_cfg) if isinstance(act_cfg, dict) else act_cfg

@@ -44,7 +44,7 @@ class SelfAttentionBlock(nn.Module):
         super().__init__()
         if share_key_query and key_in_channels != query_in_channels:
             raise ValueError(
-                f'share_key_query needs equal channels, but got {key_in_channels} (key) and {query_in_channels} (query).'
+                f'share_key_query needs equal channels, but key has {key_in_channels} and query {query_in_channels}.'
             )
         self.key_in_channels = key_in_channels
         self.query_in_channels = query_in_channels
@@ -54,7 +54,7 @@ class SelfAttentionBlock(nn.Module):
         self.conv_cfg = conv_cfg
         self.norm_cfg = norm_cfg
         self.act_cfg = act_cfg
-        cfgs: dict[str, Any] = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, act_cfg=act_cfg)
+        cfgs: dict[str, Any] = {'conv_cfg': conv_cfg, 'norm_cfg': norm_cfg, 'act_cfg': act_cfg}
 
         def project(source: int, target: int, num_convs: int, with_norm: bool) -> nn.Module:
             return self.build_project(source, target, num_convs=num_convs, use_conv_module=with_norm, **cfgs)
@@ -66,9 +66,7 @@ class SelfAttentionBlock(nn.Module):
             self.query_project = project(query_in_channels, channels, key_query_num_convs, key_query_norm)
         value_channels = channels if with_out else out_channels
         self.value_project = project(key_in_channels, value_channels, value_out_num_convs, value_out_norm)
-        self.out_project = (
-            project(channels, out_channels, value_out_num_convs, value_out_norm) if with_out else None
-        )
+        self.out_project = project(channels, out_channels, value_out_num_convs, value_out_norm) if with_out else None
         self.query_downsample = query_downsample
         self.key_downsample = key_downsample
         self.matmul_norm = matmul_norm

@@ -1,4 +1,4 @@
-"""Between token sequences `(N, L, C)` and maps `(N, C, H, W)`; a sequence viewed as a map is channels-last, without a copy."""
+"""Between token sequences `(N, L, C)` and maps `(N, C, H, W)`; a sequence seen as a map is channels-last, uncopied."""
 
 from typing import Any
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmcv.cnn import ConvModule, build_upsample_layer
+from mmseg.registry import MODELS
 
 
 class UpConvBlock(nn.Module):
@@ -27,16 +28,16 @@ class UpConvBlock(nn.Module):
         dilation: int = 1,
         with_cp: bool = False,
         conv_cfg: dict | None = None,
-        norm_cfg: dict = dict(type='BN'),
-        act_cfg: dict = dict(type='ReLU'),
-        upsample_cfg: dict | None = dict(type='InterpConv'),
+        norm_cfg: dict = {'type': 'BN'},
+        act_cfg: dict = {'type': 'ReLU'},
+        upsample_cfg: dict | None = {'type': 'InterpConv'},
         dcn: dict | None = None,
         plugins: dict | None = None,
     ) -> None:
         super().__init__()
         if dcn is not None or plugins is not None:
             raise NotImplementedError(f'UpConvBlock takes no dcn and no plugins, but got {dcn!r} and {plugins!r}.')
-        shared: dict[str, Any] = dict(with_cp=with_cp, norm_cfg=norm_cfg, act_cfg=act_cfg)
+        shared: dict[str, Any] = {'with_cp': with_cp, 'norm_cfg': norm_cfg, 'act_cfg': act_cfg}
         self.conv_block = conv_block(
             in_channels=2 * skip_channels,
             out_channels=out_channels,
@@ -49,8 +50,13 @@ class UpConvBlock(nn.Module):
             **shared,
         )
         if upsample_cfg is not None:
+            # Looked up here, since the layers of this package are not known to the registry that mmcv builds from.
+            known = MODELS.get(upsample_cfg['type']) if isinstance(upsample_cfg['type'], str) else None
             self.upsample = build_upsample_layer(
-                cfg=upsample_cfg, in_channels=in_channels, out_channels=skip_channels, **shared
+                {**upsample_cfg, 'type': known or upsample_cfg['type']},
+                in_channels=in_channels,
+                out_channels=skip_channels,
+                **shared,
             )
         else:
             self.upsample = ConvModule(

@@ -30,7 +30,7 @@ def resize(
                 stacklevel=2,
             )
     shape = None if size is None else [int(side) for side in size]
-    return F.interpolate(input, shape, scale_factor, mode, align_corners)  # type: ignore[arg-type]
+    return F.interpolate(input, shape, scale_factor, mode, align_corners)
 
 
 class Upsample(nn.Module):

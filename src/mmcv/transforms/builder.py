@@ -1,0 +1,3 @@
+from mmengine.registry import TRANSFORMS
+
+__all__ = ['TRANSFORMS']

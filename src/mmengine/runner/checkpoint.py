@@ -1,0 +1,3 @@
+"""The former place of `mmengine.checkpoint`."""
+
+from mmengine.checkpoint import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The former place of `layer_decay`."""
+
+from .layer_decay import *  # noqa: F403
