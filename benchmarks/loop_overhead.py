@@ -31,8 +31,8 @@ class Numbers(Dataset):
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index: int) -> torch.Tensor:
-        return self.x[index]
+    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+        return {'inputs': self.x[index]}
 
 
 class Tiny(BaseModel):
@@ -54,7 +54,7 @@ def bare(iters: int) -> float:
         for batch in loader:
             if done == iters // 10:
                 start = time.perf_counter()
-            loss = model(batch)['loss']
+            loss = model(**batch)['loss']
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()

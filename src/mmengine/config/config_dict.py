@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import difflib
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .origin import Origin
+from .origin import CODE, Origin
 
 
 class ConfigDict(dict):
@@ -86,6 +87,19 @@ class ConfigDict(dict):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(key, to_config(value))
+        if self._origin is not None:
+            # The address of the old value would mislead.
+            self._origins[key] = Origin(CODE, 0, self._origins.get(key))
+
+    def put(self, key: Any, value: Any, origin: Origin | None) -> None:
+        """Set a value with its origin."""
+        super().__setitem__(key, to_config(value))
+        if origin is not None:
+            self._origins[key] = origin
+
+    def pop(self, key: Any, default: Any = None) -> Any:
+        """Remove the key and give its value, or `default` where there is none."""
+        return super().pop(key, default)
 
     def setdefault(self, key: Any, default: Any = None) -> Any:
         if key not in self:
@@ -100,6 +114,15 @@ class ConfigDict(dict):
                 self[key] = value
                 if key in origins:
                     self._origins[key] = origins[key]
+
+    def merge(self, other: dict) -> None:
+        """Change this dict by `other`, nested dicts key by key."""
+        for key, value in other.items():
+            mine = self.get(key)
+            if isinstance(value, Mapping) and isinstance(mine, ConfigDict):
+                mine.merge(dict(value))
+            else:
+                self[key] = value
 
     def __or__(self, other: Any) -> ConfigDict:
         merged = self.copy()
@@ -117,7 +140,7 @@ class ConfigDict(dict):
         other = type(self)()
         other._adopt_address(self)
         for key, value in self.items():
-            dict.__setitem__(other, key, value)
+            dict.__setitem__(other, key, to_config(value))  # lists become new ones, dicts stay the same
         return other
 
     def __deepcopy__(self, memo: dict) -> ConfigDict:
@@ -133,7 +156,7 @@ class ConfigDict(dict):
 
     def to_dict(self) -> dict:
         """Plain dicts all the way down."""
-        return {key: to_plain(value) for key, value in self.items()}
+        return to_plain(self)
 
 
 def _rebuild(items: dict, origin: Origin | None, origins: dict, path: str) -> ConfigDict:
@@ -157,12 +180,25 @@ def to_config(value: Any) -> Any:
     """`value` with every dict in it as a ConfigDict."""
     if isinstance(value, ConfigDict):
         return value
-    if type(value) is dict:
+    if type(value) in (dict, OrderedDict):
         return ConfigDict(value)
     if type(value) is list:
         return [to_config(v) for v in value]
     if type(value) is tuple:
         return tuple(to_config(v) for v in value)
+    return value
+
+
+def clone(value: Any) -> Any:
+    """`value` with new dicts, lists and tuples, which hold the same leaves."""
+    if isinstance(value, ConfigDict):
+        other = ConfigDict()
+        other._adopt_address(value)
+        for key, item in value.items():
+            dict.__setitem__(other, key, clone(item))
+        return other
+    if type(value) in (list, tuple):
+        return type(value)(clone(v) for v in value)
     return value
 
 

@@ -24,11 +24,12 @@ def merge(child: Any, base: Any, allow_list_keys: bool = False) -> Any:
         return _merge_list(child, base, allow_list_keys)
     merged = base.copy()
     for key, value in child.items():
-        before = merged.get(key)
+        before = base.get(key)
         if isinstance(value, dict) and key in merged and not value.get(DELETE_KEY, False):
             _check_mergeable(child, key, before, base, allow_list_keys)
             dict.__setitem__(merged, key, merge(value, before, allow_list_keys))
-            _keep_chain(merged, child, base, key, replaced=False)
+            # A list has no addresses of its own: a change of one of its entries is one of the list.
+            _keep_chain(merged, child, base, key, replaced=isinstance(before, list))
         else:
             if isinstance(value, dict) and key in merged:
                 value = value.copy()
@@ -72,7 +73,7 @@ def _check_mergeable(child: Any, key: Any, before: Any, base: Any, allow_list_ke
         return
     origin = origin_of(base, key)
     raise ConfigError(
-        f'{key}={dict(child[key])!r} is to be merged into {before!r}, which is a {type(before).__name__}, no dict'
+        f'{key}={dict(child[key])!r} is to be merged into {before!r}, which is no dict but a {type(before).__name__}'
         f'{_at(child, key)}'
         + (f'\n  which was set at {origin}' if origin else '')
         + f'\n  add {DELETE_KEY}=True to replace it'

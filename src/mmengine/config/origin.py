@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 
+CODE = 'set in code'
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """File and line that set a value, and the origin of what it replaced.
 
-    `line` is 0 where a file has no lines of its own, such as the command line.
+    `file` is absolute, or `--cfg-options`, or `set in code` for values assigned after loading; the latter two, and files
+    whose lines are not known, have `line` 0.
     """
 
     file: str

@@ -6,8 +6,10 @@ import ast
 import types
 from typing import Any
 
-from .config_dict import ConfigDict
-from .origin import Origin
+from mmengine.utils.errors import ConfigError
+
+from .config_dict import ConfigDict, clone
+from .origin import CODE, Origin
 
 Names = dict[str, ast.expr]
 
@@ -41,8 +43,12 @@ class Lines:
     def origin(self, node: ast.AST) -> Origin:
         return Origin(self.file, getattr(node, 'lineno', 0))
 
-    def apply(self, values: dict[str, Any], statements: dict[str, int]) -> ConfigDict:
-        """The values of the file as nodes with origins. `statements` gives a line for names without an assignment."""
+    def apply(self, values: dict[str, Any], statements: dict[str, int], base: ConfigDict) -> ConfigDict:
+        """The values of the file as nodes with origins; what it changed through `_base_` gets its origins as well.
+
+        Args:
+            statements: a line for names without a plain assignment.
+        """
         root = ConfigDict()
         origins = {}
         for name, value in values.items():
@@ -53,7 +59,8 @@ class Lines:
             )
         root.set_origin(Origin(self.file, 1), origins)
         for name, path, statement, value in self.patches:
-            self._patch(root.get(name), path, statement, value)
+            self._patch(base if name == '_base_' else root.get(name), path, statement, value)
+        _name_file(base, self.file)
         return root
 
     def _patch(self, node: Any, path: list[Any], statement: ast.stmt, value: ast.expr) -> None:
@@ -64,7 +71,11 @@ class Lines:
                 return
         key = path[-1]
         if isinstance(node, ConfigDict) and key in node:
-            node._origins[key] = self.origin(statement)
+            before = node._origins.get(key)
+            while before is not None and before.file == CODE:
+                before = before.overrides
+            origin = self.origin(statement)
+            node._origins[key] = Origin(origin.file, origin.line, before)
             dict.__setitem__(node, key, self.node(node[key], value, depth=0, line=statement.lineno))
 
     def node(self, value: Any, expression: ast.expr | None, depth: int, line: int) -> Any:
@@ -73,7 +84,7 @@ class Lines:
             expression, depth = self.names[expression.id], depth + 1
         line = getattr(expression, 'lineno', line)
         if isinstance(value, ConfigDict) and value._origin is not None:
-            return value  # came out of a base file and knows its own
+            return clone(value)  # came out of a base file and knows its own
         if isinstance(value, dict):
             made = ConfigDict()
             parts = self._dict_parts(expression, depth)
@@ -141,14 +152,35 @@ def assigned_lines(tree: ast.Module) -> dict[str, int]:
     return lines
 
 
-def run(tree: ast.Module, file: str, base: ConfigDict) -> dict[str, Any]:
-    """The top-level values of a config file: everything but dunder names, modules and functions."""
-    namespace: dict[str, Any] = {'__file__': file, '__name__': '__config__', '_base_': base}
+def _name_file(node: Any, file: str) -> None:
+    """Say of values that the code of `file` changed, in ways that show no line, that they are from there."""
+    if isinstance(node, ConfigDict):
+        for key, origin in node._origins.items():
+            if origin.file == CODE:
+                node._origins[key] = Origin(file, 0, origin.overrides)
+        for value in node.values():
+            _name_file(value, file)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            _name_file(value, file)
+
+
+def run(tree: ast.Module, file: str, base: ConfigDict, variables: dict[str, Any]) -> dict[str, Any]:
+    """The top-level values of a config file: everything but dunder names, modules and functions.
+
+    Args:
+        base: what `_base_` is in the file, which may change it.
+        variables: values of further names, which are not among the results.
+    """
+    namespace: dict[str, Any] = {'__file__': file, '__name__': '__config__', '_base_': base, **variables}
     exec(compile(tree, file, 'exec'), namespace)
+    if namespace.get('_base_') is not base:
+        raise ConfigError(f'{Origin(file, 0)}: _base_ should be assigned once, at the top level of the file')
     return {
         name: value
         for name, value in namespace.items()
         if not name.startswith('__')
         and name != '_base_'
+        and name not in variables
         and not isinstance(value, (types.ModuleType, types.FunctionType, types.BuiltinFunctionType))
     }

@@ -7,29 +7,32 @@ iteration that a run was resumed at, and nothing about random states has to be s
 
 from __future__ import annotations
 
+import _random
 import hashlib
 import random
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 
-class Seeds(NamedTuple):
-    """Seeds of the three global generators."""
-
-    torch: int
-    numpy: int
-    python: int
+# The seeding itself of `random.seed`, whose wrapper costs as much again in checks of its argument.
+_PYTHON = random.seed.__self__  # type: ignore[attr-defined]
+_seed_python = _random.Random.seed
+_hash, _pack, _unpack = hashlib.blake2b, struct.Struct('<4q').pack, struct.Struct('<QIQ').unpack
 
 
-def seeds_for(*key: int) -> Seeds:
-    """Three independent seeds for a key of integers; any change of the key changes all of them."""
-    digest = hashlib.blake2b(struct.pack(f'<{len(key)}q', *key), digest_size=20).digest()
-    return Seeds(*struct.unpack('<QIQ', digest))
+def _seed(a: int, b: int, c: int, d: int) -> int:
+    """Seed Python's, numpy's and torch's CPU generator from a key; returns the seed for further devices."""
+    for_torch, for_numpy, for_python = _unpack(_hash(_pack(a, b, c, d), digest_size=20).digest())
+    _seed_python(_PYTHON, for_python)
+    _PYTHON.gauss_next = None
+    np.random.seed(for_numpy)  # of whatever bit generator is put in
+    torch.default_generator.manual_seed(for_torch)
+    return for_torch
 
 
 def seed_step(seed: int, rank: int, iteration: int, device_module: Any = None) -> None:
@@ -37,12 +40,9 @@ def seed_step(seed: int, rank: int, iteration: int, device_module: Any = None) -
 
     `device_module` is `torch.cuda` or the like where the model runs on such a device.
     """
-    seeds = seeds_for(seed, -1, rank, iteration)
-    random.seed(seeds.python)
-    np.random.seed(seeds.numpy)
-    torch.default_generator.manual_seed(seeds.torch)
+    device_seed = _seed(seed, -1, rank, iteration)
     if device_module is not None:
-        device_module.manual_seed(seeds.torch)
+        device_module.manual_seed(device_seed)
 
 
 # numpy's global generator is re-seeded on a bit generator of our own, put in for the time of a batch: this costs a
@@ -65,8 +65,5 @@ def sample_randomness() -> Iterator[None]:
 
 
 def seed_sample(seed: int, epoch: int, index: int, draw: int = 0) -> None:
-    """Seed the global generators for sample `index` of `epoch`."""
-    seeds = seeds_for(seed, epoch, index, draw)
-    random.seed(seeds.python)
-    np.random.seed(seeds.numpy)
-    torch.default_generator.manual_seed(seeds.torch)
+    """Seed the global generators for sample `index` of `epoch`; only inside of `sample_randomness`."""
+    _seed(seed, epoch, index, draw)

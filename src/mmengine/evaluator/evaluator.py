@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.dataset import pseudo_collate
@@ -15,8 +15,10 @@ from .metric import BaseMetric
 
 @EVALUATOR.register_module()
 class Evaluator:
-    """Args:
-    metrics: metrics or their configs, one or several.
+    """Hands predictions to metrics and joins what they find.
+
+    Args:
+        metrics: metrics or their configs, one or several.
     """
 
     def __init__(self, metrics: dict | BaseMetric | Sequence) -> None:
@@ -35,8 +37,8 @@ class Evaluator:
         for metric in self.metrics:
             metric.dataset_meta = dataset_meta
 
-    def expect(self, size: int) -> None:
-        """Say before the first batch how many samples count; what a rank sees beyond its share is padding."""
+    def expect(self, size: int | None) -> None:
+        """Say before the first batch how many samples the dataset has; what a rank sees beyond its share is padding."""
         for metric in self.metrics:
             metric.dataset_size = size
 
@@ -61,7 +63,9 @@ class Evaluator:
             for name, value in metric.evaluate(size).items():
                 kind = type(metric).__name__
                 if name in merged:
-                    raise ConfigError(f'{owners[name]} and {kind} both give the metric {name!r}; give one of them a `prefix`')
+                    raise ConfigError(
+                        f'{owners[name]} and {kind} both give the metric {name!r}; set `prefix` of one of them'
+                    )
                 merged[name], owners[name] = value, kind
         return merged
 
@@ -69,12 +73,8 @@ class Evaluator:
         """The metrics of predictions that exist already, `chunk_size` at a time."""
         if data is not None and len(data) != len(data_samples):
             raise ConfigError(f'{len(data_samples)} predictions do not fit {len(data)} samples of data')
-        for start, chunk in _chunks(data_samples, chunk_size):
-            batch = None if data is None else pseudo_collate(data[start : start + len(chunk)])
-            self.process(chunk, batch)
+        self.expect(None)
+        for start in range(0, len(data_samples), chunk_size):
+            end = start + chunk_size
+            self.process(data_samples[start:end], None if data is None else pseudo_collate(data[start:end]))
         return self.evaluate(len(data_samples))
-
-
-def _chunks(items: Sequence, size: int) -> Iterator[tuple[int, Sequence]]:
-    for start in range(0, len(items), size):
-        yield start, items[start : start + size]

@@ -18,20 +18,25 @@ from mmengine.utils.errors import ConfigError
 
 
 def samples_of_rank(size: int, rank: int, world_size: int) -> int:
-    """How many of `size` samples belong to a rank that takes every `world_size`-th one; what it got beyond is padding."""
-    return (size - rank + world_size - 1) // world_size
+    """How many of `size` samples belong to a rank that takes every `world_size`-th; what it got beyond is padding."""
+    return max(0, (size - rank + world_size - 1) // world_size)
 
 
 class BaseMetric(metaclass=ABCMeta):
     """`process` is called with each batch, `compute_metrics` once with what all ranks collected in `self.results`.
 
-    A metric that accumulates instead of collecting overrides `evaluate(size)` and reduces its own state over the ranks.
-    `size` is the number of samples without padding; `samples_of_rank` says how many of them this rank has.
+    A metric that accumulates instead of collecting one result a sample leaves `self.results` empty and overrides
+    `gather_results(size)`: it reduces its state over the ranks, resets it, and returns what `compute_metrics` takes.
+    Samplers repeat samples to give all ranks equally many, at the end; such a metric must leave these out in `process`.
+    `self.dataset_size` is the number of samples without them, and `samples_of_rank` the share of a rank.
 
     Args:
         collect_device: 'cpu' or 'gpu', where results travel between ranks.
         prefix: put before the names of metrics with a slash; `default_prefix` of the class by default.
         collect_dir: kept for the existing interface; nothing is written to disk.
+
+    Attributes:
+        dataset_size: as `Evaluator.expect` told before the first batch; None where a loop does not call it.
     """
 
     default_prefix: str | None = None
@@ -44,7 +49,7 @@ class BaseMetric(metaclass=ABCMeta):
         self.results: list[Any] = []
         self.prefix = prefix or self.default_prefix
         self.collect_dir = collect_dir
-        self.dataset_size: int | None = None  # samples without padding, as far as known before the end
+        self.dataset_size: int | None = None
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -64,23 +69,36 @@ class BaseMetric(metaclass=ABCMeta):
         """The metrics of all results; called on rank 0 alone."""
 
     def evaluate(self, size: int) -> dict:
-        """The metrics over all ranks, the same on each; `size` samples count, padding does not."""
+        """The metrics over all ranks, the same on each.
+
+        Args:
+            size: number of samples of the dataset; padding does not count.
+        """
+        results = self.gather_results(size)
+        self.results.clear()
+        outcome: list[Any] = [None, None]
+        if is_main_process():
+            try:
+                outcome[0] = self.compute_metrics(_to_cpu(results))
+            except BaseException as error:
+                # The other ranks wait for the outcome; they must not wait for ever.
+                broadcast_object_list([None, repr(error)])
+                raise
+        broadcast_object_list(outcome)
+        metrics, failure = outcome
+        if failure is not None:
+            raise RuntimeError(f'compute_metrics of {type(self).__name__} failed on rank 0: {failure}')
+        return {f'{self.prefix}/{name}': value for name, value in metrics.items()} if self.prefix else metrics
+
+    def gather_results(self, size: int) -> list | None:
+        """The results of all ranks in the order of the dataset, on rank 0; None on the others."""
         if not self.results:
             print_log(
                 f'{type(self).__name__} has no results; `process` should append to `self.results`',
                 'current',
                 logging.WARNING,
             )
-        results = collect_results(self.results, size, self.collect_device)
-        metrics: list[Any] = [None]
-        if is_main_process():
-            metrics = [self._prefixed(self.compute_metrics(_to_cpu(results)))]
-        broadcast_object_list(metrics)
-        self.results.clear()
-        return metrics[0]
-
-    def _prefixed(self, metrics: dict) -> dict:
-        return {f'{self.prefix}/{k}': v for k, v in metrics.items()} if self.prefix else metrics
+        return collect_results(self.results, size, self.collect_device, self.collect_dir)
 
 
 @METRICS.register_module()
@@ -113,5 +131,3 @@ def _to_cpu(data: Any) -> Any:
     if isinstance(data, dict):
         return {k: _to_cpu(v) for k, v in data.items()}
     return data
-
-

@@ -234,19 +234,20 @@ class Runner:
         return self._train_number('max_iters')
 
     def _train_number(self, name: str) -> int:
-        if isinstance(self._train_loop, BaseLoop):
-            return getattr(self._train_loop, name)
-        return (self._train_loop or {}).get(name, 0)
+        loop = self._train_loop
+        return (loop or {}).get(name, 0) if loop is None or isinstance(loop, dict) else getattr(loop, name)
 
     @property
     def epoch(self) -> int:
         """Epochs done; 0 before training."""
-        return self._train_loop.epoch if isinstance(self._train_loop, BaseLoop) else 0  # type: ignore[attr-defined]
+        loop: Any = self._train_loop
+        return 0 if loop is None or isinstance(loop, dict) else loop.epoch
 
     @property
     def iter(self) -> int:
         """Iterations done; 0 before training."""
-        return self._train_loop.iter if isinstance(self._train_loop, BaseLoop) else 0  # type: ignore[attr-defined]
+        loop: Any = self._train_loop
+        return 0 if loop is None or isinstance(loop, dict) else loop.iter
 
     @property
     def launcher(self) -> str:

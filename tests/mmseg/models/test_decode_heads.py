@@ -154,6 +154,15 @@ class TestLoss:
         label = torch.tensor([[[0, 1], [0, 1]]])
         assert head.loss_by_feat(logits, samples(label))['acc_seg'].item() == pytest.approx(50)
 
+    @pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+    def test_half_precision_logits_are_summed_in_full(self, dtype: torch.dtype) -> None:
+        logits = torch.zeros(2, 3, 300, 300, dtype=dtype, requires_grad=True)
+        loss = plain(loss_decode={'type': 'CrossEntropyLoss', 'reduction': 'sum'})
+        value = loss.loss_by_feat(logits, samples(torch.zeros(2, 300, 300, dtype=torch.long)))['loss_ce']
+        assert value.item() == pytest.approx(180000 * 1.0986123, rel=1e-4)
+        value.backward()
+        assert logits.grad is not None and logits.grad.dtype == dtype
+
     def test_sampler_weighs_pixels(self) -> None:
         head = plain(sampler={'type': 'OHEMPixelSampler', 'thresh': 0.3, 'min_kept': 2})
         weighted = head.loss(self.inputs, samples(self.labels), {})['loss_ce']

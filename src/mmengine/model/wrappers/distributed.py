@@ -1,3 +1,4 @@
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ from mmengine.registry import MODEL_WRAPPERS
 if TYPE_CHECKING:
     from mmengine.optim import OptimWrapper
 
+_DDP_ARGUMENTS = inspect.signature(DistributedDataParallel.__init__).parameters
+
 
 @MODEL_WRAPPERS.register_module()
 class MMDistributedDataParallel(DistributedDataParallel):
@@ -22,6 +25,8 @@ class MMDistributedDataParallel(DistributedDataParallel):
     """
 
     def __init__(self, module: nn.Module, detect_anomalous_params: bool = False, **kwargs: Any) -> None:
+        if 'broadcast_buffers' in kwargs and 'forward_sync_buffers' in _DDP_ARGUMENTS:
+            kwargs['forward_sync_buffers'] = kwargs.pop('broadcast_buffers')  # its name since PyTorch 2.13
         super().__init__(module=module, **kwargs)
         self.detect_anomalous_params = detect_anomalous_params
 

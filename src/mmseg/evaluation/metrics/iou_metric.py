@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
-from mmengine.dist import all_reduce, get_dist_info
+from mmengine.dist import all_gather_object, all_reduce, get_dist_info
 from mmengine.evaluator import BaseMetric, samples_of_rank
 from mmengine.logging import print_log
 from mmengine.utils.errors import ConfigError, DataError
@@ -23,28 +22,30 @@ METRICS_OF = {
     'mDice': ('Dice', 'Acc'),
     'mFscore': ('Fscore', 'Precision', 'Recall'),
 }
+_VALUES = 256  # labels 0..255 have a row of their own, so that wrong ones can be named
 
 
 @METRICS.register_module()
 class IoUMetric(BaseMetric):
-    """Keeps a matrix `(num_classes, num_classes)` int64, truth by prediction, on the device of the predictions.
+    """Counts (label, prediction) pairs of all pixels on the device of the predictions.
 
-    One `bincount` a sample, nothing read back before the end, one reduction over the ranks; memory does not grow with the
-    number of samples. Samples that only pad the last batch are not counted.
+    One histogram a sample, nothing read back before the end and one reduction over the ranks: memory does not grow with
+    the dataset. A derived class may as well override `process` and append the four areas of `intersect_and_union` to
+    `self.results`; one that overrides `compute_metrics` gets a list of such areas.
 
     Args:
-        ignore_index: label that is left out.
+        ignore_index: label of pixels that do not count.
         iou_metrics: 'mIoU' (IoU, Acc), 'mDice' (Dice, Acc), 'mFscore' (Fscore, Precision, Recall) of each class.
-        nan_to_num: put in for classes that do not occur, which are left out of means otherwise.
-        beta: weight of recall in the F-score.
-        output_dir: write predictions to this folder as PNG.
-        format_only: write predictions and compute nothing, for test sets without truth.
+        nan_to_num: put in for classes that do not occur; without it they are left out of the means.
+        beta: weight of recall against precision in the F-score.
+        output_dir: write predictions to this folder as PNG files, with the labels of the files of the dataset.
+        format_only: write predictions and compute nothing, for test sets without annotation.
     """
 
     def __init__(
         self,
         ignore_index: int = 255,
-        iou_metrics: Sequence[str] = ('mIoU',),
+        iou_metrics: Sequence[str] = ['mIoU'],
         nan_to_num: int | None = None,
         beta: int = 1,
         collect_device: str = 'cpu',
@@ -56,11 +57,14 @@ class IoUMetric(BaseMetric):
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ignore_index = ignore_index
         self.metrics = [iou_metrics] if isinstance(iou_metrics, str) else list(iou_metrics)
-        unknown = [m for m in self.metrics if m not in METRICS_OF]
-        if unknown:
-            raise ConfigError(f'iou_metrics should be among {", ".join(METRICS_OF)}, but got {", ".join(unknown)}')
+        own = type(self)
+        if (
+            own.compute_metrics is IoUMetric.compute_metrics
+            and own.total_area_to_metrics is IoUMetric.total_area_to_metrics
+        ):
+            _check_names(self.metrics)
         if format_only and output_dir is None:
-            raise ConfigError('format_only writes predictions and needs output_dir')
+            raise ConfigError('format_only=True writes predictions to files: set output_dir')
         self.nan_to_num = nan_to_num
         self.beta = beta
         self.output_dir = output_dir
@@ -68,153 +72,234 @@ class IoUMetric(BaseMetric):
         self._reset()
 
     def _reset(self) -> None:
-        self.confusion: torch.Tensor | None = None
-        self._outside: list[tuple[str, torch.Tensor]] = []  # path of a mask, number of its labels outside of the classes
+        self._table: torch.Tensor | None = None
+        self._paths: list[str] = []
+        self._outside: list[torch.Tensor] = []  # pixels of each sample whose label is no class, (n,) each
         self._seen = 0
 
+    def _class_names(self) -> Sequence[str]:
+        if not self.dataset_meta or 'classes' not in self.dataset_meta:
+            raise ConfigError(f'{type(self).__name__} needs the classes: metric.dataset_meta = dict(classes=[...])')
+        return self.dataset_meta['classes']
+
+    # ------------------------------------------------------------------ counting
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Count each sample: `pred_sem_seg` and `gt_sem_seg` with `data` `(1, H, W)`."""
-        classes = len((self.dataset_meta or {})['classes'])
+        """Count each sample: `pred_sem_seg` and `gt_sem_seg` with `data` `(1, H, W)`.
+
+        Raises:
+            DataError: prediction and annotation have different sizes.
+        """
         for sample in data_samples:
-            prediction = sample['pred_sem_seg']['data'].squeeze(0)
+            prediction = sample['pred_sem_seg']['data'].squeeze()
             if self.output_dir is not None:
                 self._write(prediction, sample)
+            self._seen += 1
             if self.format_only or self._is_padding():
                 continue
-            label = sample['gt_sem_seg']['data'].squeeze(0).to(prediction)
-            self._count(prediction, label, classes, sample)
+            label = sample['gt_sem_seg']['data'].squeeze()
+            if label.shape != prediction.shape:
+                raise DataError(
+                    f'the annotation of {_path(sample)} has the size {tuple(label.shape)}, '
+                    f'but its prediction {tuple(prediction.shape)}'
+                )
+            self._count(prediction.long(), label.to(prediction.device, torch.int64, non_blocking=True))
+            self._paths.append(_path(sample))
 
     def _is_padding(self) -> bool:
-        self._seen += 1
         return self.dataset_size is not None and self._seen > samples_of_rank(self.dataset_size, *get_dist_info())
 
-    def _count(self, prediction: torch.Tensor, label: torch.Tensor, classes: int, sample: dict) -> None:
-        if self.confusion is None:
-            self.confusion = torch.zeros(classes, classes, dtype=torch.int64, device=prediction.device)
-        ignored = label == self.ignore_index
-        outside = ~ignored & ((label < 0) | (label >= classes))
-        # What is not counted falls into one bin behind the matrix: no boolean indexing, which would wait for the device.
-        cell = torch.where(ignored | outside, classes * classes, label.long() * classes + prediction.long())
-        counts = torch.bincount(cell.flatten(), minlength=classes * classes + 1)[: classes * classes]
-        self.confusion += counts.view(classes, classes)
-        self._outside.append((str(sample.get('seg_map_path', sample.get('img_path', '?'))), outside.sum()))
+    def _count(self, prediction: torch.Tensor, label: torch.Tensor) -> None:
+        """Add the pixels of a sample.
 
-    def _check_labels(self) -> None:
-        """One transfer for all samples."""
-        if not self._outside:
-            return
-        counts = torch.stack([count for _, count in self._outside]).tolist()
-        bad = [(path, count) for (path, _), count in zip(self._outside, counts, strict=True) if count]
-        self._outside.clear()
-        if bad:
-            classes = len((self.dataset_meta or {})['classes'])
-            raise DataError(
-                f'{len(bad)} mask(s) hold labels that are neither in 0..{classes - 1} nor the ignore index '
-                f'{self.ignore_index}; the first: {bad[0][0]} ({bad[0][1]} pixels). Should reduce_zero_label be set, or '
-                'are the masks in colour?'
-            )
+        The rows of the table are the labels 0..255 (or more, if there are more classes), any other label, and ignored
+        pixels; the columns are the classes and any other prediction. So each pixel has a cell, and nothing has to be
+        selected by a mask, which would wait for the device.
+        """
+        classes = len(self._class_names())
+        values = max(classes, _VALUES)
+        row = label.where((label >= 0) & (label < values), values).where(label != self.ignore_index, values + 1)
+        column = prediction.where((prediction >= 0) & (prediction < classes), classes)
+        shape = (values + 2, classes + 1)
+        counts = _histogram((row * shape[1] + column).flatten(), shape[0] * shape[1]).view(shape)
+        self._table = counts if self._table is None else self._table.add_(counts)
+        self._outside.append(counts[classes : values + 1].sum().view(1))
+        if len(self._outside) == 1024:
+            self._outside = [torch.cat(self._outside)]
 
-    def evaluate(self, size: int) -> dict:
-        """The metrics over all ranks."""
-        self._check_labels()
+    @property
+    def confusion_matrix(self) -> torch.Tensor | None:
+        """Pixels `(num_classes, num_classes)` int64 of this rank so far, label by prediction; None before the first."""
+        return None if self._table is None else self._table[: self._table.shape[1] - 1, :-1]
+
+    # ------------------------------------------------------------------ results
+
+    def gather_results(self, size: int) -> list | None:
+        """The areas over all ranks, as a list of one; or what a derived class collected in `self.results`."""
         if self.format_only:
             self._reset()
-            print_log(f'predictions are in {self.output_dir}', 'current')
-            return {}
-        classes = len((self.dataset_meta or {})['classes'])
-        confusion = self.confusion
-        if confusion is None:
-            confusion = torch.zeros(classes, classes, dtype=torch.int64)
-        all_reduce(confusion, op='sum')
+            return []
+        used = torch.tensor([bool(self.results), self._table is not None], dtype=torch.int64)
+        all_reduce(used, 'max')
+        collected, counted = used.tolist()
+        if collected or not counted:
+            self._reset()
+            return super().gather_results(size)
+        classes = len(self._class_names())
+        table = self._table
+        if table is None:  # this rank had no sample
+            table = torch.zeros(max(classes, _VALUES) + 2, classes + 1, dtype=torch.int64)
+        all_reduce(table)
+        table = table.cpu()
+        outside, paths, seen = self._outside, self._paths, self._seen
         self._reset()
-        return self._prefixed(self.compute_metrics([confusion.cpu()]))
+        if self.dataset_size is None and seen > samples_of_rank(size, *get_dist_info()):
+            print_log(
+                f'rank {get_dist_info()[0]} evaluated {seen} samples, more than its share of {size}: some count twice. '
+                'A loop of your own should call evaluator.expect(len(dataset)) before the first batch.',
+                'current',
+                logging.WARNING,
+            )
+        self._check_labels(table, classes, outside, paths)
+        counts = table[:classes].double()
+        intersect, label = counts[:, :-1].diag(), counts.sum(1)
+        predicted = counts[:, :-1].sum(0)
+        return [(intersect, predicted + label - intersect, predicted, label)]
+
+    def _check_labels(self, table: torch.Tensor, classes: int, outside: list[torch.Tensor], paths: list[str]) -> None:
+        wrong = table[classes:-1].sum(1)
+        if not wrong.any():
+            return
+        numbers = torch.cat(outside).tolist() if outside else []
+        bad = [(path, number) for path, number in zip(paths, numbers, strict=True) if number]
+        bad = [entry for part in all_gather_object(bad) for entry in part]
+        found = [
+            f'{classes + place if classes + place < len(table) - 2 else "other"} ({count} pixels)'
+            for place, count in enumerate(wrong.tolist())
+            if count
+        ]
+        images = '\n'.join(f'  {path}: {number} pixels' for path, number in bad[:5])
+        raise DataError(
+            f'the annotations hold labels that are neither one of the {classes} classes (0..{classes - 1}) nor the '
+            f'ignore_index {self.ignore_index}: {", ".join(found)}, in {len(bad)} images:\n{images}'
+            + (f'\n  and {len(bad) - 5} more' if len(bad) > 5 else '')
+            + '\nIs reduce_zero_label of the dataset right, and do its classes fit the files?'
+        )
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """`results`: a confusion matrix, or the areas of samples as `intersect_and_union` gives them."""
-        if len(results) == 1 and isinstance(results[0], torch.Tensor):
-            confusion = results[0].double()
-            intersect, predicted, truth = confusion.diag(), confusion.sum(0), confusion.sum(1)
-            areas = (intersect, predicted + truth - intersect, predicted, truth)
-        else:
-            areas = tuple(sum(parts).double() for parts in zip(*results, strict=True))  # type: ignore[union-attr,assignment]
-        by_class = self.total_area_to_metrics(*areas, self.metrics, self.nan_to_num, self.beta)
-        summary = {
-            (k if k == 'aAcc' else f'm{k}'): round(float(np.nanmean(_known(v)) * 100), 2) for k, v in by_class.items()
-        }
-        by_class.pop('aAcc')
-        self._log_table(by_class)
-        return summary
+        """Means over the classes in percent: `aAcc` over all pixels, `mIoU`, `mAcc`, ...
 
-    def _log_table(self, by_class: dict[str, np.ndarray]) -> None:
-        table = Table('Class', *by_class, title='per class results')
-        names = (self.dataset_meta or {})['classes']
-        for number, name in enumerate(names):
-            table.add_row(str(name), *(f'{v[number] * 100:.2f}' for v in by_class.values()))
-        console = Console(width=100, file=None, record=False, force_terminal=False)
-        with console.capture() as capture:
-            console.print(table)
-        print_log('\n' + capture.get().rstrip(), 'current')
+        Args:
+            results: areas as `intersect_and_union` gives them, of a sample or of many.
+        """
+        if self.format_only:
+            print_log(f'predictions are written to {self.output_dir}', 'current')
+            return {}
+        intersect, union, predicted, label = (sum(parts) for parts in zip(*results, strict=True))
+        by_class = self.total_area_to_metrics(
+            intersect, union, predicted, label, self.metrics, self.nan_to_num, self.beta
+        )
+        summary = {
+            name if name == 'aAcc' else f'm{name}': round(_mean(np.asarray(value)) * 100, 2)
+            for name, value in by_class.items()
+        }
+        by_class.pop('aAcc', None)
+        print_log(f'per class results:\n{_table(self._class_names(), by_class)}', 'current')
+        return summary
 
     def _write(self, prediction: torch.Tensor, sample: dict) -> None:
         folder = Path(str(self.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
         mask = prediction.cpu().numpy()
         if sample.get('reduce_zero_label', False):
-            mask = mask + 1  # back to the labels of the files
-        Image.fromarray(mask.astype(np.uint8)).save(folder / f'{Path(sample["img_path"]).stem}.png')
-
-    # ------------------------------------------------------------------ areas, for those who call them by themselves
-
-    @classmethod
-    def intersect_and_union(
-        cls, pred_label: torch.Tensor, label: torch.Tensor, num_classes: int, ignore_index: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Areas `(num_classes,)` of intersection, union, prediction and truth for `(H, W)` labels."""
-        inside = label != ignore_index
-        pred_label, label = pred_label[inside], label[inside]
-        hits = pred_label[pred_label == label]
-        intersect, predicted, truth = (
-            torch.bincount(x.long().flatten(), minlength=num_classes)[:num_classes].float().cpu()
-            for x in (hits, pred_label, label)
+            mask = mask + 1  # the loader of annotations took one off
+        few = mask.max(initial=0) < 256
+        Image.fromarray(mask.astype(np.uint8 if few else np.uint16)).save(
+            folder / f'{Path(sample["img_path"]).stem}.png'
         )
+
+    # ------------------------------------------------------------------ formulas
+
+    @staticmethod
+    def intersect_and_union(
+        pred_label: torch.Tensor, label: torch.Tensor, num_classes: int, ignore_index: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Areas `(num_classes,)` of intersection, union, prediction and label for `(H, W)` labels, on the CPU."""
+        counted = label != ignore_index
+        pred_label, label = pred_label[counted].cpu(), label[counted].cpu()
+
+        def area(values: torch.Tensor) -> torch.Tensor:
+            inside = values[(values >= 0) & (values < num_classes)]
+            return torch.bincount(inside.long(), minlength=num_classes).float()
+
+        intersect, predicted, truth = area(pred_label[pred_label == label]), area(pred_label), area(label)
         return intersect, predicted + truth - intersect, predicted, truth
 
-    @classmethod
+    @staticmethod
     def total_area_to_metrics(
-        cls,
         total_area_intersect: torch.Tensor,
         total_area_union: torch.Tensor,
         total_area_pred_label: torch.Tensor,
         total_area_label: torch.Tensor,
-        metrics: Sequence[str] = ('mIoU',),
+        metrics: Sequence[str] = ['mIoU'],
         nan_to_num: int | None = None,
         beta: int = 1,
     ) -> dict[str, np.ndarray]:
-        """`aAcc` and the metrics of each class in 0..1; NaN where a class does not occur."""
-        inter, truth, pred = total_area_intersect, total_area_label, total_area_pred_label
-        found: dict[str, torch.Tensor] = {'aAcc': inter.sum() / truth.sum()}
-        for metric in metrics:
-            if metric == 'mIoU':
-                found['IoU'] = inter / total_area_union
-                found['Acc'] = inter / truth
-            elif metric == 'mDice':
-                found['Dice'] = 2 * inter / (pred + truth)
-                found['Acc'] = inter / truth
-            elif metric == 'mFscore':
-                precision, recall = inter / pred, inter / truth
-                weight = beta**2
-                found['Fscore'] = (1 + weight) * precision * recall / (weight * precision + recall)
-                found['Precision'], found['Recall'] = precision, recall
-            else:
-                raise KeyError(f'metrics should be among {", ".join(METRICS_OF)}, but got {metric!r}')
-        arrays = {k: v.cpu().numpy() for k, v in found.items()}
+        """`aAcc ()` and the metrics of each class `(num_classes,)` in 0..1; NaN where a class does not occur."""
+        _check_names(metrics)
+        areas = (total_area_intersect, total_area_union, total_area_pred_label, total_area_label)
+        hit, union, pred, label = (torch.as_tensor(area).double().cpu() for area in areas)
+        precision, recall = hit / pred, hit / label
+        weight = beta**2
+        formulas = {
+            'IoU': hit / union,
+            'Acc': recall,
+            'Dice': 2 * hit / (pred + label),
+            'Fscore': (1 + weight) * precision * recall / (weight * precision + recall),
+            'Precision': precision,
+            'Recall': recall,
+        }
+        found = {'aAcc': hit.sum() / label.sum()}
+        found |= {name: formulas[name] for metric in metrics for name in METRICS_OF[metric]}
+        arrays = {name: value.numpy() for name, value in found.items()}
         if nan_to_num is not None:
-            arrays = {k: np.nan_to_num(v, nan=nan_to_num) for k, v in arrays.items()}
+            arrays = {name: np.nan_to_num(value, nan=nan_to_num) for name, value in arrays.items()}
         return arrays
 
 
-def _known(values: np.ndarray) -> np.ndarray:
-    """`values` without NaN, or one NaN, so that the mean of nothing is NaN without a warning."""
-    values = np.atleast_1d(values)
+def _check_names(metrics: Sequence[str]) -> None:
+    unknown = [metric for metric in metrics if metric not in METRICS_OF]
+    if unknown:
+        raise ConfigError(
+            f'iou_metrics should be among {", ".join(METRICS_OF)}, but got {", ".join(map(str, unknown))}'
+        )
+
+
+def _path(sample: dict) -> str:
+    return str(sample.get('seg_map_path') or sample.get('img_path', '(a sample without a path)'))
+
+
+def _histogram(values: torch.Tensor, bins: int) -> torch.Tensor:
+    """How often each of 0..bins-1 occurs in `values (N,)` int64."""
+    if values.device.type == 'cpu':
+        return torch.bincount(values, minlength=bins)
+    # bincount reads the largest value back to learn the size of its result.
+    return torch.zeros(bins, dtype=torch.int64, device=values.device).scatter_add_(0, values, torch.ones_like(values))
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean without NaN; NaN if nothing else is there."""
     known = values[~np.isnan(values)]
-    return known if known.size else np.array([np.nan])
+    return float(known.mean()) if known.size else float('nan')
+
+
+def _table(names: Sequence[str], by_class: dict[str, np.ndarray]) -> str:
+    """Percentages in aligned columns."""
+    rows = [['class', *by_class]]
+    rows += [[str(name), *(f'{v[n] * 100:.2f}' for v in by_class.values())] for n, name in enumerate(names)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ['  '.join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return '\n'.join([lines[0], '-' * len(lines[0]), *lines[1:]])
+
+
+__all__ = ['IoUMetric']

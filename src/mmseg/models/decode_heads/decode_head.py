@@ -166,6 +166,9 @@ class BaseDecodeHead(BaseModule, metaclass=ABCMeta):
         """
         seg_label = self._stack_batch_gt(batch_data_samples)
         seg_logits = resize(seg_logits, size=seg_label.shape[2:], mode='bilinear', align_corners=self.align_corners)
+        if seg_logits.dtype in (torch.float16, torch.bfloat16):
+            # Sums over all pixels of a batch would overflow or lose their last digits.
+            seg_logits = seg_logits.float()
         try:
             return self._losses(seg_logits, seg_label)
         except (ValueError, IndexError, RuntimeError) as error:

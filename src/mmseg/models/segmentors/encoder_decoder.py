@@ -88,7 +88,8 @@ class EncoderDecoder(BaseSegmentor):
         if not isinstance(self.auxiliary_head, nn.ModuleList):
             return add_prefix(self.auxiliary_head.loss(inputs, data_samples, self.train_cfg), 'aux')
         losses = {}
-        for index, head in enumerate(self.auxiliary_head):
+        heads: Any = self.auxiliary_head
+        for index, head in enumerate(heads):
             losses.update(add_prefix(head.loss(inputs, data_samples, self.train_cfg), f'aux_{index}'))
         return losses
 
