@@ -1,4 +1,7 @@
-"""Sizes, flips, rotations, crops and padding. Images are `(H, W)` or `(H, W, C)`; sizes are `(w, h)` unless said otherwise."""
+"""Sizes, flips, rotations, crops and padding.
+
+Images are `(H, W)` or `(H, W, C)`; sizes are `(w, h)` unless said otherwise.
+"""
 
 from __future__ import annotations
 
@@ -171,7 +174,7 @@ def imrotate(
     angle: float,
     center: tuple[float, float] | None = None,
     scale: float = 1.0,
-    border_value: int = 0,
+    border_value: float | tuple[float, ...] = 0,
     interpolation: str = 'bilinear',
     auto_bound: bool = False,
     border_mode: str = 'constant',
@@ -309,7 +312,7 @@ def cutout(img: np.ndarray, shape: int | tuple[int, int], pad_val: int | float |
     cut_h, cut_w = (shape, shape) if isinstance(shape, int) else shape
     fill = _fill_of(img, pad_val, 'pad_val')
     img_h, img_w = img.shape[:2]
-    y0, x0 = np.random.uniform(img_h), np.random.uniform(img_w)  # noqa: NPY002 - seeded by the loader
+    y0, x0 = np.random.uniform(img_h), np.random.uniform(img_w)
     y1, x1 = int(max(0, y0 - cut_h / 2.0)), int(max(0, x0 - cut_w / 2.0))
     result = img.copy()
     result[y1 : min(img_h, y1 + cut_h), x1 : min(img_w, x1 + cut_w)] = fill if img.ndim == 3 else fill[0]
@@ -337,7 +340,10 @@ def imshear(
     interpolation: str = 'bilinear',
 ) -> np.ndarray:
     """Shift each row (`horizontal`) or column (`vertical`) by `magnitude` times its index."""
-    matrices = {'horizontal': [[1, magnitude, 0], [0, 1, 0]], 'vertical': [[1, 0, 0], [magnitude, 1, 0]]}
+    matrices: dict[str, list[list[float]]] = {
+        'horizontal': [[1, magnitude, 0], [0, 1, 0]],
+        'vertical': [[1, 0, 0], [magnitude, 1, 0]],
+    }
     if direction not in matrices:
         raise ValueError(f'direction should be one of {sorted(matrices)}, but got {direction!r}')
     return _warp(img, matrices[direction], border_value, interpolation)
@@ -351,7 +357,10 @@ def imtranslate(
     interpolation: str = 'bilinear',
 ) -> np.ndarray:
     """Shift by `offset` pixels to the right (`horizontal`) or down (`vertical`)."""
-    matrices = {'horizontal': [[1, 0, offset], [0, 1, 0]], 'vertical': [[1, 0, 0], [0, 1, offset]]}
+    matrices: dict[str, list[list[float]]] = {
+        'horizontal': [[1, 0, offset], [0, 1, 0]],
+        'vertical': [[1, 0, 0], [0, 1, offset]],
+    }
     if direction not in matrices:
         raise ValueError(f'direction should be one of {sorted(matrices)}, but got {direction!r}')
     return _warp(img, matrices[direction], border_value, interpolation)

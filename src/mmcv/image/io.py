@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def read_bytes(path: str | Path, file_client_args: dict | None, backend_args: di
     if file_client_args is not None:
         if backend_args is not None:
             raise ValueError('"file_client_args" and "backend_args" cannot be set at the same time')
-        return fileio.FileClient.infer_client(file_client_args, path).get(str(path))
+        return bytes(fileio.FileClient.infer_client(file_client_args, path).get(str(path)))
     return fileio.get(str(path), backend_args=backend_args)
 
 
@@ -105,7 +106,7 @@ def imfrombytes(
 
 def _import_tifffile() -> Any:
     try:
-        import tifffile
+        tifffile = import_module('tifffile')
     except ImportError as error:
         raise MissingDependencyError("backend 'tifffile' needs a package: pip install tifffile") from error
     return tifffile

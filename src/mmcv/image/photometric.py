@@ -1,4 +1,7 @@
-"""Values of pixels: normalisation, tone curves, enhancement. Images are `(H, W, C)`, BGR, in [0, 255] unless said otherwise."""
+"""Values of pixels: normalisation, tone curves, enhancement.
+
+Images are `(H, W, C)`, BGR, in [0, 255] unless said otherwise.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from mmcv.image.colorspace import bgr2gray, gray2bgr
 from mmcv.image import io
+from mmcv.image.colorspace import bgr2gray, gray2bgr
 
 _Values = Sequence[float] | np.ndarray
 
@@ -108,13 +111,9 @@ def adjust_contrast(img: np.ndarray, factor: float = 1.0, backend: str | None = 
     return _blend(img, factor, np.full_like(img, round(gray.sum() / in_range)))
 
 
-def adjust_sharpness(
-    img: np.ndarray, factor: float = 1.0, kernel: np.ndarray | list | None = None
-) -> np.ndarray:
+def adjust_sharpness(img: np.ndarray, factor: float = 1.0, kernel: np.ndarray | list | None = None) -> np.ndarray:
     """Blend with a smoothed image: 0 is smooth, 1 the image itself, 2 sharper. The kernel's values sum to 1."""
-    smoothing = (
-        np.array([[1.0, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13 if kernel is None else np.asarray(kernel, np.float64)
-    )
+    smoothing = np.array([[1.0, 1, 1], [1, 5, 1], [1, 1, 1]]) / 13 if kernel is None else np.asarray(kernel, np.float64)
     if smoothing.ndim != 2:
         raise ValueError(f'kernel should have two dimensions, but got {smoothing.ndim}')
     return _blend(img, factor, cv2.filter2D(img, -1, smoothing))
@@ -125,14 +124,14 @@ def adjust_lighting(
 ) -> np.ndarray:
     """Add noise along the principal components of colour ("AlexNet-style PCA noise"), as a new float image.
 
-    `eigval` has 3 values, `eigvec` is `(3, 3)` with a component a column. With `to_rgb` the channels are reversed first.
+    `eigval` has 3 values, `eigvec` is `(3, 3)` with a component a column. `to_rgb` reverses the channels first.
     """
     eigenvalues, eigenvectors = np.asarray(eigval), np.asarray(eigvec)
     if eigenvalues.shape != (3,) or eigenvectors.shape != (3, 3):
         raise ValueError(
             f'eigval and eigvec should be (3,) and (3, 3), but got {eigenvalues.shape}, {eigenvectors.shape}'
         )
-    alpha = np.random.normal(0, alphastd, (1, 3))  # noqa: NPY002 - the loader seeds the global generator
+    alpha = np.random.normal(0, alphastd, (1, 3))
     shift = (eigenvectors * alpha * eigenvalues[None]).sum(axis=1)
     floating = img.astype(np.float32)
     return (cv2.cvtColor(floating, cv2.COLOR_BGR2RGB) if to_rgb else floating) + shift
@@ -204,16 +203,14 @@ def auto_contrast(img: np.ndarray, cutoff: float | tuple[float, float] = 0) -> n
 
 def lut_transform(img: np.ndarray, lut_table: np.ndarray) -> np.ndarray:
     """Map integer values in [0, 255] by a table of shape `(256,)`."""
-    if not (0 <= np.min(img) and np.max(img) <= 255):
+    if not (np.min(img) >= 0 and np.max(img) <= 255):
         raise ValueError('lut_transform takes values in [0, 255]')
     if lut_table.shape != (256,):
         raise ValueError(f'lut_table should have shape (256,), but got {lut_table.shape}')
     return cv2.LUT(np.array(img, dtype=np.uint8), lut_table)
 
 
-def clahe(
-    img: np.ndarray, clip_limit: float = 40.0, tile_grid_size: tuple[int, int] = (8, 8)
-) -> np.ndarray:
+def clahe(img: np.ndarray, clip_limit: float = 40.0, tile_grid_size: tuple[int, int] = (8, 8)) -> np.ndarray:
     """Contrast limited adaptive histogram equalisation of a grey image `(H, W)`."""
     if img.ndim != 2 or len(tile_grid_size) != 2:
         raise ValueError(f'clahe takes an (H, W) image and two tile counts, but got {img.shape}, {tile_grid_size}')

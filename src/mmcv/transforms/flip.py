@@ -57,9 +57,7 @@ class RandomFlip(BaseTransform):
             flipped[..., 1::4], flipped[..., 3::4] = h - bboxes[..., 3::4], h - bboxes[..., 1::4]
         return flipped
 
-    def _flip_keypoints(
-        self, keypoints: np.ndarray, img_shape: tuple[int, int], direction: str
-    ) -> np.ndarray:
+    def _flip_keypoints(self, keypoints: np.ndarray, img_shape: tuple[int, int], direction: str) -> np.ndarray:
         """Keypoints `(..., 3)` of an image of `img_shape` `(h, w)`."""
         h, w = img_shape
         flipped = keypoints.copy()
@@ -75,9 +73,7 @@ class RandomFlip(BaseTransform):
             before = flipped.copy()
             for pair in self.swap_seg_labels:
                 if not isinstance(pair, tuple | list) or len(pair) != 2:
-                    raise ValueError(
-                        f'swap_seg_labels must be a sequence of pairs, but got {self.swap_seg_labels}'
-                    )
+                    raise ValueError(f'swap_seg_labels must be a sequence of pairs, but got {self.swap_seg_labels}')
                 flipped[before == pair[0]] = pair[1]
                 flipped[before == pair[1]] = pair[0]
         return flipped
@@ -86,11 +82,9 @@ class RandomFlip(BaseTransform):
     def _choose_direction(self) -> str | None:
         """The direction to flip, `None` for not at all."""
         directions = [self.direction] if isinstance(self.direction, str) else list(self.direction)
-        each = (
-            self.prob if isinstance(self.prob, list) else [self.prob / len(directions)] * len(directions)
-        )
+        each = self.prob if isinstance(self.prob, list) else [self.prob / len(directions)] * len(directions)
         probabilities = [*each, max(1 - sum(each), 0.0)]
-        return [*directions, None][np.random.choice(len(probabilities), p=probabilities)]  # noqa: NPY002
+        return [*directions, None][np.random.choice(len(probabilities), p=probabilities)]
 
     def _flip(self, results: dict) -> None:
         direction = results['flip_direction']

@@ -36,7 +36,7 @@ class RandomGrayscale(BaseTransform):
 
     @cache_randomness
     def _random_prob(self) -> float:
-        return np.random.random()  # noqa: NPY002
+        return np.random.random()
 
     def transform(self, results: dict) -> dict:
         img = results['img']

@@ -23,9 +23,10 @@ _IGNORED = _Ignored()
 class KeyMapper(BaseTransform):
     """Run `transforms` on a renamed view of the sample.
 
-    `mapping` says for each inner key where its value comes from, `remapping` where each inner value goes afterwards; other
-    results are dropped. Both may nest lists and dicts of keys; `...` leaves a key out. `auto_remap` takes `mapping` for
-    the way back, which is the default without `remapping`. With neither, all keys go in and out as they are.
+    `mapping` says for each inner key where its value comes from, `remapping` where each inner value goes afterwards;
+    other results are dropped. Both may nest lists and dicts of keys; `...` leaves a key out. `auto_remap` takes
+    `mapping` for the way back, which is the default without `remapping`. With neither, all keys go in and out as they
+    are.
 
     Raises:
         KeyError: a mapped key is absent and `allow_nonexist_keys` is off.

@@ -11,7 +11,8 @@ from mmcv.transforms.builder import TRANSFORMS
 class Pad(BaseTransform):
     """Pad to at least `size` `(w, h)`, to a multiple of `size_divisor`, or to a square (and a multiple).
 
-    `pad_val` is a value for `img` (0) and one for `seg` (255, the label that losses ignore). Sets `pad_shape`, `img_shape`.
+    `pad_val` is a value for `img` (0) and one for `seg` (255, the label that losses ignore). Sets `pad_shape` and
+    `img_shape`.
     """
 
     def __init__(
@@ -30,9 +31,7 @@ class Pad(BaseTransform):
             if size is not None:
                 raise ValueError('size must be None where pad_to_square is on')
         elif (size is None) == (size_divisor is None):
-            raise ValueError(
-                f'exactly one of size and size_divisor must be given, but got {size} and {size_divisor}'
-            )
+            raise ValueError(f'exactly one of size and size_divisor must be given, but got {size} and {size_divisor}')
         self.size = size
         self.size_divisor = size_divisor
         self.pad_val = pad_val
@@ -66,9 +65,7 @@ class Pad(BaseTransform):
             return
         value = self.pad_val.get('seg', 255)
         shape = results['pad_shape'][:2]
-        results['gt_seg_map'] = impad(
-            results['gt_seg_map'], shape=shape, pad_val=value, padding_mode=self.padding_mode
-        )
+        results['gt_seg_map'] = impad(results['gt_seg_map'], shape=shape, pad_val=value, padding_mode=self.padding_mode)
 
     def transform(self, results: dict) -> dict:
         self._pad_img(results)

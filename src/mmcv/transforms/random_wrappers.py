@@ -27,7 +27,7 @@ class RandomChoice(BaseTransform):
 
     @cache_randomness
     def random_pipeline_index(self) -> int:
-        return int(np.random.choice(len(self.transforms), p=self.prob))  # noqa: NPY002
+        return int(np.random.choice(len(self.transforms), p=self.prob))
 
     def transform(self, results: dict) -> dict | None:
         return self.transforms[self.random_pipeline_index()](results)
@@ -49,7 +49,7 @@ class RandomApply(BaseTransform):
 
     @cache_randomness
     def random_apply(self) -> bool:
-        return np.random.rand() < self.prob  # noqa: NPY002
+        return np.random.rand() < self.prob
 
     def transform(self, results: dict) -> dict | None:
         return self.transforms(results) if self.random_apply() else results

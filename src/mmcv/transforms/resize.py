@@ -17,8 +17,8 @@ from mmcv.transforms.utils import cache_randomness
 class Resize(BaseTransform):
     """Resize `img`, `gt_bboxes`, `gt_seg_map` (nearest) and `gt_keypoints` to `scale`, or by `scale_factor`.
 
-    With `keep_ratio` `scale` is the box (long edge, short edge) to fit into. Sets `img_shape`, `scale`, `keep_ratio` and
-    `scale_factor` `(of w, of h)`.
+    With `keep_ratio` `scale` is the box (long edge, short edge) to fit into. Sets `img_shape`, `scale`, `keep_ratio`
+    and `scale_factor` `(of w, of h)`.
     """
 
     def __init__(
@@ -126,8 +126,8 @@ class RandomResize(BaseTransform):
         if len(scales) != 2:
             raise ValueError(f'expect two scales to draw between, but got {scales}')
         widths, heights = zip(*scales, strict=True)
-        w = np.random.randint(min(widths), max(widths) + 1)  # noqa: NPY002
-        h = np.random.randint(min(heights), max(heights) + 1)  # noqa: NPY002
+        w = np.random.randint(min(widths), max(widths) + 1)
+        h = np.random.randint(min(heights), max(heights) + 1)
         return w, h
 
     @staticmethod
@@ -136,7 +136,7 @@ class RandomResize(BaseTransform):
         low, high = ratio_range
         if low > high:
             raise ValueError(f'ratio_range should be (low, high), but got {ratio_range}')
-        ratio = np.random.random_sample() * (high - low) + low  # noqa: NPY002
+        ratio = np.random.random_sample() * (high - low) + low
         return int(scale[0] * ratio), int(scale[1] * ratio)
 
     @cache_randomness
@@ -144,7 +144,7 @@ class RandomResize(BaseTransform):
         if isinstance(self.scale[0], int):
             if self.ratio_range is None:
                 raise ValueError(f'RandomResize with one scale {self.scale} needs `ratio_range`')
-            return self._random_sample_ratio(self.scale, self.ratio_range)
+            return self._random_sample_ratio(tuple(self.scale), self.ratio_range)
         return self._random_sample(self.scale)  # type: ignore[arg-type]
 
     def transform(self, results: dict) -> dict:
@@ -154,8 +154,7 @@ class RandomResize(BaseTransform):
 
     def __repr__(self) -> str:
         return (
-            f'{type(self).__name__}(scale={self.scale}, ratio_range={self.ratio_range}, '
-            f'resize_cfg={self.resize_cfg})'
+            f'{type(self).__name__}(scale={self.scale}, ratio_range={self.ratio_range}, resize_cfg={self.resize_cfg})'
         )
 
 
@@ -163,9 +162,7 @@ class RandomResize(BaseTransform):
 class RandomChoiceResize(BaseTransform):
     """Resize to one of `scales`; an int is a square, or both edges of the box with `keep_ratio`. Sets `scale_idx`."""
 
-    def __init__(
-        self, scales: Sequence[int | tuple], resize_type: str = 'Resize', **resize_kwargs: Any
-    ) -> None:
+    def __init__(self, scales: Sequence[int | tuple], resize_type: str = 'Resize', **resize_kwargs: Any) -> None:
         self.scales = list(scales) if isinstance(scales, list | tuple) else [scales]
         if not all(isinstance(scale, int | tuple) for scale in self.scales):
             raise TypeError(f'scales should be ints or tuples, but got {scales}')
@@ -174,7 +171,7 @@ class RandomChoiceResize(BaseTransform):
 
     @cache_randomness
     def _random_select(self) -> tuple[Any, int]:
-        index = int(np.random.randint(len(self.scales)))  # noqa: NPY002
+        index = int(np.random.randint(len(self.scales)))
         return self.scales[index], index
 
     def transform(self, results: dict) -> dict:

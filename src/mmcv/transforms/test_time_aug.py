@@ -14,8 +14,8 @@ from mmcv.transforms.compose import Compose
 class TestTimeAug(BaseTransform):
     """Run every combination of the given alternatives.
 
-    `transforms` is a list of steps, each a list of alternatives. The result maps each key to the list of its values, one
-    a combination.
+    `transforms` is a list of steps, each a list of alternatives. The result maps each key to the list of its values,
+    one a combination.
     """
 
     __test__ = False  # not for pytest

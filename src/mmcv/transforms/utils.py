@@ -1,7 +1,7 @@
 """Share the random decisions of transforms between several samples, such as the frames of a clip.
 
-A method that draws a decision is decorated with `cache_randomness`; inside `cache_random_params(transforms)` it draws once
-and repeats itself.
+A method that draws a decision is decorated with `cache_randomness`; inside `cache_random_params(transforms)` it draws
+once and repeats itself.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 from mmcv.transforms.base import BaseTransform
 
 
-class cache_randomness:  # noqa: N801 - used as a decorator
+class cache_randomness:
     """Mark a method that draws a random decision of one call of `transform`."""
 
     def __init__(self, func: Callable[..., Any]) -> None:
         if next(iter(inspect.signature(func).parameters), None) != 'self':
             raise TypeError('@cache_randomness decorates methods of an instance, whose first argument is `self`')
-        functools.update_wrapper(self, func)  # type: ignore[arg-type]
+        functools.update_wrapper(self, func)
         self.func = func
 
     def __set_name__(self, owner: type, name: str) -> None:

@@ -9,6 +9,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlparse
 
 import torch
@@ -97,6 +98,8 @@ def _download(url: str, path: str, progress: bool) -> None:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         torch.hub.download_url_to_file(url, path, hash_prefix=digest, progress=progress)
     except (OSError, RuntimeError, ValueError) as e:
+        if isinstance(e, HTTPError):
+            e.close()
         raise CheckpointError(
             f'could not download {url}: {e}\n'
             f'Put the file by hand at {path}, or set {ENV_MMENGINE_HOME} to a folder that has it in `checkpoints`.'

@@ -32,6 +32,8 @@ from mmengine.utils.errors import CheckpointError
 _trusted: ContextVar[bool] = ContextVar('trusted', default=False)
 _FORBIDDEN = re.compile(r'GLOBAL (\S+) was not an allowed global')
 
+# Protocol 2 writes some values, such as empty bytes, as calls of these.
+_PLAIN = (bytes, str, int, float, bool, list, tuple, dict, frozenset, slice, range)
 _SCHEDULER = 'mmengine.optim.scheduler.param_scheduler.OneCycleParamScheduler'
 
 
@@ -68,10 +70,7 @@ def _allowed() -> list[Callable | tuple[Callable, str]]:
         (_inert_getattr, 'builtins.getattr'),
         (_inert_scheduler, _SCHEDULER),
         (_as_dict, 'collections.defaultdict'),
-        (list, 'builtins.list'),
-        (dict, 'builtins.dict'),
-        (int, 'builtins.int'),
-        (float, 'builtins.float'),
+        *((cls, f'builtins.{cls.__name__}') for cls in _PLAIN),
         (path, 'pathlib.PosixPath'),
         (path, 'pathlib.WindowsPath'),
         argparse.Namespace,

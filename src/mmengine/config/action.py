@@ -7,6 +7,8 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
+UNMATCHED = 'brackets do not match; quote text that has some, as in KEY=\'"a)"\''
+
 
 class DictAction(argparse.Action):
     """Collects `KEY=VALUE` into a dict.
@@ -24,18 +26,19 @@ class DictAction(argparse.Action):
                 continue
         if len(val) > 1 and val[0] == val[-1] and val[0] in '\'"':
             return val[1:-1]
-        return {'true': True, 'false': False, 'none': None}.get(val.lower(), val)
+        # `none` stays text: it is the value of arguments such as `reduction`.
+        return None if val == 'None' else {'true': True, 'false': False}.get(val.lower(), val)
 
     @classmethod
     def _parse_iterable(cls, val: str) -> Any:
         val = val.strip()
         parts = _split(val)
         if len(parts) > 1:
-            return [cls._parse_iterable(p) for p in parts]
+            return [cls._parse_iterable(p) for p in parts[: None if parts[-1].strip() else -1]]
         if len(val) >= 2 and (val[0], val[-1]) in (('[', ']'), ('(', ')')):
             inner = _split(val[1:-1])
             # A trailing comma, as in `(1,)`, adds nothing.
-            items = [cls._parse_iterable(p) for p in inner if p.strip() or len(inner) > 1 and p != inner[-1]]
+            items = [cls._parse_iterable(p) for p in inner[: None if inner[-1].strip() else -1]]
             return tuple(items) if val[0] == '(' else items
         return cls._parse_int_float_bool(val)
 
@@ -68,19 +71,19 @@ def _split(text: str) -> list[str]:
     for char in text:
         if quote:
             quote = '' if char == quote else quote
-        elif char in '\'"':
+        elif char in '\'"' and not current.strip(' (['):  # an apostrophe inside of a word is none
             quote = char
         elif char in '([':
             depth += 1
         elif char in ')]':
             depth -= 1
             if depth < 0:
-                raise ValueError('brackets do not match')
+                raise ValueError(UNMATCHED)
         elif char == ',' and depth == 0:
             parts.append(current)
             current = ''
             continue
         current += char
     if depth:
-        raise ValueError('brackets do not match')
+        raise ValueError(UNMATCHED)
     return [*parts, current]

@@ -7,8 +7,8 @@ import copy
 import difflib
 import json
 import logging
+import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from mmengine.utils import import_modules_from_strings
 from mmengine.utils.errors import ConfigError
 
 from .action import DictAction
-from .config_dict import ConfigDict, to_config
-from .loading import Loader
+from .config_dict import ConfigDict, clone, to_config
+from .data_source import YamlDumper
+from .loading import SUFFIXES, Loader
 from .merge import DELETE_KEY, merge
 from .origin import Origin, origin_of, where
 from .pretty import format_config
@@ -56,13 +57,14 @@ class Config:
         for key in cfg_dict:
             if key in RESERVED_KEYS:
                 raise KeyError(
-                    f'{key} is a name of the config itself and cannot be a key of it: {where(cfg_dict, key)}'
+                    f'{key} is an attribute of every config and cannot be a key of it'
+                    + (f': {where(cfg_dict, key)}' if where(cfg_dict, key) else '')
                 )
         node = cfg_dict if isinstance(cfg_dict, ConfigDict) else ConfigDict(cfg_dict)
-        node.set_path('')
+        if not node._path:  # a part of another config keeps its address
+            node.set_path('')
         self._set('_cfg_dict', node)
         self._set('_filename', None if filename is None else str(filename))
-        self._set('_format_python_code', format_python_code)
         self._set('_env_variables', dict(env_variables or {}))
         self._set('_text', cfg_text if cfg_text is not None else '')
 
@@ -95,21 +97,20 @@ class Config:
         text = ''.join(f'{path}\n{text}\n' for path, text in loader.texts)
         cfg = Config(values, cfg_text=text, filename=filename, env_variables=loader.environment)
         if import_custom_modules:
-            import_custom(cfg._cfg_dict, Path(filename).resolve().parent)
+            import_custom(cfg._cfg_dict, Path(filename).expanduser().absolute().parent)
         return cfg
 
     @staticmethod
     def fromstring(cfg_str: str, file_format: str) -> Config:
-        """Load text of a format given by its suffix, e.g. '.py'."""
-        if file_format not in ('.py', '.json', '.yaml', '.yml', '.toml'):
-            raise OSError(f'only .py, .json, .yaml, .yml and .toml are known, but got {file_format!r}')
+        """Load text of a format given by its suffix, e.g. '.py'. Its bases are sought from the working directory."""
+        if file_format not in SUFFIXES:
+            raise OSError(f'file_format should be one of {", ".join(SUFFIXES)}, but got {file_format!r}')
         if file_format != '.py' and 'dict(' in cfg_str:
             print_log(f'the text looks like Python, not {file_format}', 'current', logging.WARNING)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, f'config{file_format}')
-            path.write_text(cfg_str, encoding='utf-8')
-            cfg = Config.fromfile(path)
-            cfg._set('_filename', None)
+        loader = Loader()
+        values = loader.load_text(cfg_str, os.path.abspath(f'<string>{file_format}'))
+        cfg = Config(values, cfg_text=cfg_str, env_variables=loader.environment)
+        import_custom(cfg._cfg_dict, Path.cwd())
         return cfg
 
     @staticmethod
@@ -163,14 +164,22 @@ class Config:
         return nearest
 
     def dump(self, file: str | Path | None = None) -> str | None:
-        """The config as text; written to `file` if given, in the format of its suffix."""
-        suffix = '.py' if file is None and self.filename is None else Path(str(file or self.filename)).suffix
+        """The config as text that loads to the same values; written to `file` if given, in the format of its suffix.
+
+        JSON has lists where there were tuples.
+
+        Raises:
+            ConfigError: `file` ends in something else than .py, .json, .yaml or .yml.
+        """
+        suffix = Path(str(file if file is not None else self.filename or '.py')).suffix or '.py'
         if suffix == '.json':
             text = json.dumps(self.to_dict(), indent=2)
         elif suffix in ('.yaml', '.yml'):
-            text = yaml.safe_dump(json.loads(json.dumps(self.to_dict())), sort_keys=False)
-        else:
+            text = yaml.dump(self.to_dict(), Dumper=YamlDumper, sort_keys=False)
+        elif suffix == '.py' or file is None:
             text = self.pretty_text
+        else:
+            raise ConfigError(f'a config can be written as .py, .json, .yaml or .yml, but got {str(file)!r}')
         if file is None:
             return text
         with atomic_write(str(file), 'w') as stream:
@@ -190,13 +199,11 @@ class Config:
             *parents, last = full_key.split('.')
             for part in parents:
                 if not isinstance(node.get(part), ConfigDict):
-                    child = ConfigDict()
-                    child.set_origin(origin)
-                    dict.__setitem__(node, part, child)
-                    node._origins[part] = origin
+                    node.put(part, {}, origin)
                 node = node[part]
-            node[last] = value
-            node._origins[last] = origin
+            node.put(last, clone(to_config(value)), origin)
+        _set_origin(nested, origin)
+        nested.set_path('')
         merged = merge(nested, self._cfg_dict, allow_list_keys=allow_list_keys)
         merged.set_path('')
         self._set('_cfg_dict', merged)
@@ -206,10 +213,11 @@ class Config:
         return merge(to_config(a), to_config(b), allow_list_keys)
 
     @staticmethod
-    def diff(cfg1: str | Config, cfg2: str | Config) -> str:
+    def diff(cfg1: str | Path | Config, cfg2: str | Path | Config) -> str:
         """The lines that differ, as `difflib.unified_diff` marks them."""
-        one, two = ((Config.fromfile(c) if isinstance(c, str) else c).pretty_text.splitlines() for c in (cfg1, cfg2))
-        return '\n'.join(line.rstrip('\n') for line in difflib.unified_diff(one, two))
+        one, two = (c if isinstance(c, Config) else Config.fromfile(c) for c in (cfg1, cfg2))
+        lines = difflib.unified_diff(one.pretty_text.splitlines(), two.pretty_text.splitlines(), lineterm='')
+        return '\n'.join(lines)
 
     # ------------------------------------------------------------------ as a mapping
 
@@ -268,11 +276,25 @@ def _rebuild(values: ConfigDict, text: str, filename: str | None, env_variables:
     return Config(values, cfg_text=text, filename=filename, env_variables=env_variables)
 
 
+def _set_origin(node: Any, origin: Origin) -> None:
+    if isinstance(node, ConfigDict):
+        node.set_origin(origin, dict.fromkeys(node, origin))
+        for value in node.values():
+            _set_origin(value, origin)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            _set_origin(value, origin)
+
+
+class CustomImportError(ConfigError, ImportError):
+    """A module of `custom_imports` cannot be imported."""
+
+
 def import_custom(values: ConfigDict, folder: Path) -> None:
     """Import the modules of `custom_imports`; `folder`, that of the config, is importable from then on.
 
     Raises:
-        ConfigError: a module is absent or raises; the message begins with the root cause.
+        CustomImportError: a module is absent or raises; the message begins with the root cause.
     """
     wanted = values.get('custom_imports')
     if wanted is None:
@@ -300,7 +322,7 @@ def import_custom(values: ConfigDict, folder: Path) -> None:
                 continue
             if isinstance(root, ModuleNotFoundError):
                 text += f'\n  importable are installed packages and what lies in {folder}'
-            raise ConfigError(text) from error
+            raise CustomImportError(text) from error
 
 
 def _add_options(parser: argparse.ArgumentParser, values: ConfigDict, prefix: str = '') -> None:
@@ -312,7 +334,7 @@ def _add_options(parser: argparse.ArgumentParser, values: ConfigDict, prefix: st
             parser.add_argument(name, type=type(value))
         elif isinstance(value, dict):
             _add_options(parser, value, f'{prefix}{key}.')  # type: ignore[arg-type]
-        elif isinstance(value, Sequence):
+        elif isinstance(value, Sequence) and all(isinstance(v, (str, int, float)) for v in value):
             parser.add_argument(name, type=type(value[0]) if value else str, nargs='+')
 
 

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import ast
-import copy
 import difflib
 import importlib.util
-import json
 import os
-import platform
 import re
-import tomllib
 import uuid
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mmengine.utils.errors import ConfigError
 
-from .config_dict import ConfigDict, to_config
+from .config_dict import ConfigDict, clone, to_config
+from .data_source import read_data, with_lines
 from .merge import merge
 from .origin import Origin, origin_of
 from .python_source import Lines, assigned_lines, run
 
 BASE_KEY = '_base_'
 SUFFIXES = ('.py', '.json', '.yaml', '.yml', '.toml')
+Names = list[tuple[str, Origin]]  # bases, and where they are asked for
 ENVIRONMENT = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(.*?)\s*[\'"]?\}\}')
 BASE_VARIABLE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
 LAZY = re.compile(r'^\s*with\s+read_base\(\)\s*:', re.MULTILINE)
@@ -52,144 +48,149 @@ class Loader:
             ConfigError: the file is absent, of an unknown kind, broken, or its bases form a circle. An absent file is a
                 FileNotFoundError as well.
         """
-        file = str(Path(path).expanduser().resolve())
+        file = os.path.abspath(Path(path).expanduser())  # of a link itself, whose bases lie beside it
         if file in stack:
-            circle = ' -> '.join([*stack[stack.index(file) :], file])
-            raise ConfigError(f'the bases of {stack[0]} form a circle: {circle}')
+            circle = ' -> '.join(str(Origin(f, 0)) for f in [*stack[stack.index(file) :], file])
+            raise ConfigError(f'the bases of {Origin(stack[0], 0)} form a circle: {circle}')
         _check_file(Path(file), asked)
-        text = Path(file).read_text(encoding='utf-8')
-        self._count_text(file, text)
-        text = self._substitute(text, Path(file))
+        return self.load_text(Path(file).read_text(encoding='utf-8'), file, stack)
+
+    def load_text(self, text: str, file: str, stack: tuple[str, ...] = ()) -> ConfigDict:
+        """As `load`, for text that stands, or could stand, in `file`."""
+        self.texts = [(f, t) for f, t in self.texts if f != file]
+        own = (file, text)
+        text = self._substitute(text, file)
         placeholders: dict[str, str] = {}
-        text = BASE_VARIABLE.sub(lambda m: _placeholder(m[1], placeholders, file), text)
+        text = BASE_VARIABLE.sub(lambda m: _placeholder(m[1], placeholders), text)
+        tree = values = None
         if file.endswith('.py'):
-            values, bases = self._python(text, file, stack)
+            tree = _parse(text, file)
+            names = _bases_of(tree, file)
         else:
-            values, bases = self._data(text, file, stack)
-        base = self._join(bases, file)
-        if placeholders:
-            values = _fill(values, {k: _variable(base, v, file) for k, v in placeholders.items()})
-        values.pop(BASE_KEY, None)
-        return merge(values, base) if bases else values
+            values = read_data(text, file)
+            names = _bases_in(values, text, file)
+        bases = [self.load(_resolve(name, file, at), (*stack, file), f'{name!r} at {at}') for name, at in names]
+        self.texts.append(own)
+        base = _join(bases, file)
+        known = {name: _variable(base, path, file) for name, path in placeholders.items()}
+        if tree is not None:
+            node = _run(tree, file, base, known)
+        else:
+            node = with_lines(to_config(values), text, file)
+        node = _fill(node, known)
+        node.set_path('')
+        return merge(node, base) if bases else node
 
-    def _count_text(self, file: str, text: str) -> None:
-        self.texts = [(f, t) for f, t in self.texts if f != file] + [(file, text)]
-
-    # ------------------------------------------------------------------ variables in the text
-
-    def _substitute(self, text: str, path: Path) -> str:
+    def _substitute(self, text: str, file: str) -> str:
+        path = Path(file)
         if self.use_predefined:
             known = {
-                'fileDirname': str(path.parent),
+                'fileDirname': path.parent.as_posix(),
                 'fileBasename': path.name,
                 'fileBasenameNoExtension': path.stem,
                 'fileExtname': path.suffix,
             }
             for name, value in known.items():
-                if platform.system() == 'Windows':
-                    value = value.replace('\\', '/')
                 text = re.sub(r'\{\{\s*' + name + r'\s*\}\}', lambda _, v=value: v, text)  # type: ignore[misc]
         if self.use_environment:
-            text = ENVIRONMENT.sub(self._environment_variable, text)
+            text = ENVIRONMENT.sub(lambda match: self._environment_variable(match, file), text)
         return text
 
-    def _environment_variable(self, match: re.Match) -> str:
+    def _environment_variable(self, match: re.Match, file: str) -> str:
         name, default = match[1], match[2].strip('\'"')
         value = self.environment[name] = os.environ.get(name, default)
         if not value:
+            line = match.string.count('\n', 0, match.start()) + 1
             raise ConfigError(
-                f'the environment variable {name} is not set and its place in the config gives no default'
+                f'the environment variable {name} is not set, and {Origin(file, line)} gives it no default; '
+                f'set it or write {{{{${name}:default}}}}'
             )
         quoted = match[0].startswith(("{{'", '{{"')) or match[0].endswith(("'}}", '"}}'))
         return repr(value) if quoted else value
 
-    # ------------------------------------------------------------------ kinds of files
 
-    def _python(self, text: str, file: str, stack: tuple[str, ...]) -> tuple[ConfigDict, list[ConfigDict]]:
-        if LAZY.search(text):
-            raise ConfigError(
-                f'{file} uses read_base(): configs of this style are not supported yet; use _base_ = [...] instead'
-            )
+def _parse(text: str, file: str) -> ast.Module:
+    if LAZY.search(text):
+        raise ConfigError(
+            f'{Origin(file, 0)} uses read_base(): configs of this style are not supported yet; '
+            'use _base_ = [...] instead'
+        )
+    try:
+        return ast.parse(text, file)
+    except SyntaxError as error:
+        raise ConfigError(f'{Origin(file, error.lineno or 0)}: {error.msg}: {(error.text or "").strip()}') from error
+
+
+def _run(tree: ast.Module, file: str, base: ConfigDict, variables: dict[str, Any]) -> ConfigDict:
+    tree.body = [s for s in tree.body if not _is_base_assignment(s)]
+    try:
+        values = run(tree, file, base, variables)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f'{_line_in(error, file)}: {type(error).__name__}: {error}') from error
+    return Lines(tree, file).apply(values, assigned_lines(tree), base)
+
+
+def _bases_of(tree: ast.Module, file: str) -> Names:
+    for statement in tree.body:
+        if not _is_base_assignment(statement):
+            continue
+        value: ast.expr = statement.value  # type: ignore[attr-defined]
         try:
-            tree = ast.parse(text, file)
-        except SyntaxError as error:
-            raise ConfigError(
-                f'{Origin(file, error.lineno or 0)}: {error.msg}: {(error.text or "").strip()}'
-            ) from error
-        names, lines = self._bases_of(tree, file)
-        bases = [
-            self.load(self._resolve(n, file, o), (*stack, file), asked=f'{n!r} at {o}')
-            for n, o in zip(names, lines, strict=True)
-        ]
-        tree.body = [s for s in tree.body if not _is_base_assignment(s)]
-        joined = self._join(bases, file)
-        try:
-            values = run(tree, file, copy.deepcopy(joined))
-        except ConfigError:
-            raise
+            # By itself: it may compute names, but not from names of the file, which runs after its bases are loaded.
+            computed = eval(compile(ast.Expression(value), file, 'eval'), {})
         except Exception as error:
-            raise ConfigError(f'{_line_in(error, file)}: {type(error).__name__}: {error}') from error
-        return Lines(tree, file).apply(values, assigned_lines(tree)), bases
+            raise ConfigError(
+                f'{Origin(file, value.lineno)}: _base_ cannot be evaluated by itself: {type(error).__name__}: {error}'
+            ) from error
+        nodes = value.elts if isinstance(value, (ast.List, ast.Tuple)) else []
+        names = _names(computed, Origin(file, value.lineno))
+        lines = [n.lineno for n in nodes] if len(nodes) == len(names) else [value.lineno] * len(names)
+        return [(name, Origin(file, line)) for name, line in zip(names, lines, strict=True)]
+    return []
 
-    def _data(self, text: str, file: str, stack: tuple[str, ...]) -> tuple[ConfigDict, list[ConfigDict]]:
-        try:
-            if file.endswith('.json'):
-                values = json.loads(text)
-            elif file.endswith('.toml'):
-                values = tomllib.loads(text)
-            else:
-                values = yaml.safe_load(text)
-        except (ValueError, yaml.YAMLError) as error:
-            raise ConfigError(f'{Origin(file, 0)} cannot be read: {error}') from error
-        if not isinstance(values, dict):
-            raise ConfigError(f'{Origin(file, 0)} should hold a mapping, but holds a {type(values).__name__}')
-        names = values.pop(BASE_KEY, [])
-        origin = Origin(file, _line_of(text, BASE_KEY))
-        names = [names] if isinstance(names, str) else names
-        bases = [self.load(self._resolve(n, file, origin), (*stack, file), asked=f'{n!r} at {origin}') for n in names]
-        return _with_lines(to_config(values), text, file), bases
 
-    @staticmethod
-    def _bases_of(tree: ast.Module, file: str) -> tuple[list[str], list[Origin]]:
-        for statement in tree.body:
-            if _is_base_assignment(statement):
-                value = statement.value  # type: ignore[attr-defined]
-                nodes = value.elts if isinstance(value, (ast.List, ast.Tuple)) else [value]
-                try:
-                    return [ast.literal_eval(n) for n in nodes], [Origin(file, n.lineno) for n in nodes]
-                except ValueError as error:
-                    # A computed list of bases is evaluated by itself.
-                    computed = eval(compile(ast.Expression(value), file, 'eval'), {})
-                    names = [computed] if isinstance(computed, str) else list(computed)
-                    if not all(isinstance(n, str) for n in names):
-                        raise ConfigError(
-                            f'{Origin(file, value.lineno)}: _base_ should be file names, but got {names!r}'
-                        ) from error
-                    return names, [Origin(file, value.lineno)] * len(names)
-        return [], []
+def _bases_in(values: dict, text: str, file: str) -> Names:
+    if BASE_KEY not in values:
+        return []
+    origin = with_lines(ConfigDict(values), text, file)._origins[BASE_KEY]
+    return [(name, origin) for name in _names(values.pop(BASE_KEY), origin)]
 
-    @staticmethod
-    def _resolve(name: str, file: str, origin: Origin) -> Path:
-        if '::' in name:
-            return package_config(name, str(origin))
-        return Path(file).parent / Path(name).expanduser()
 
-    @staticmethod
-    def _join(bases: list[ConfigDict], file: str) -> ConfigDict:
-        joined = ConfigDict()
-        for base in bases:
-            for key in base:
-                if key in joined:
-                    raise ConfigError(
-                        f'two bases of {Origin(file, 0)} both set {key!r}: '
-                        f'{origin_of(joined, key)} and {origin_of(base, key)}; keep it in one of them'
-                    )
-            joined.update(base)
-        return joined
+def _names(value: Any, origin: Origin) -> list[str]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
+        raise ConfigError(f'{origin}: {BASE_KEY} should be a file name or a list of them, but got {value!r}')
+    return list(names)
+
+
+def _resolve(name: str, file: str, origin: Origin) -> Path:
+    if '::' in name:
+        return package_config(name, str(origin))
+    return Path(file).parent / Path(name).expanduser()
+
+
+def _join(bases: list[ConfigDict], file: str) -> ConfigDict:
+    joined = ConfigDict()
+    for base in bases:
+        for key in base:
+            if key in joined:
+                raise ConfigError(
+                    f'two bases of {Origin(file, 0)} both set {key!r}: '
+                    f'{origin_of(joined, key)} and {origin_of(base, key)}; keep it in one of them'
+                )
+        joined.update(base)
+    joined.set_origin(Origin(file, 0))
+    return joined
 
 
 def package_config(name: str, asked: str = '') -> Path:
-    """The file of `package::path`: below the package's `.mim/configs` or `configs`, or a checkout's `configs`."""
+    """The file of `package::path`: below the package's `.mim/configs`, `.mim`, `configs`, or its checkout's `configs`.
+
+    Raises:
+        ConfigError: the package is not installed.
+    """
     package, _, relative = name.partition('::')
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
@@ -198,11 +199,10 @@ def package_config(name: str, asked: str = '') -> Path:
         )
     root = Path(next(iter(spec.submodule_search_locations)))
     relative = relative.removeprefix('configs/')
-    places = [root / '.mim' / 'configs', root / 'configs', root / '.mim', root, root.parent.parent / 'configs']
-    for place in places:
-        if (place / relative).is_file():
-            return place / relative
-    return places[0] / relative
+    places = [root / '.mim' / 'configs', root / '.mim', root / 'configs', root.parent.parent / 'configs', root]
+    found = [place / relative for place in places if (place / relative).is_file()]
+    folders = [place / relative for place in places if (place / relative).parent.is_dir()]
+    return (found or folders or [places[0] / relative])[0]
 
 
 def _check_file(path: Path, asked: str) -> None:
@@ -240,10 +240,11 @@ def _line_in(error: BaseException, file: str) -> Origin:
     return Origin(file, line)
 
 
-def _placeholder(path: str, placeholders: dict[str, str], file: str) -> str:
-    name = f'_{path.replace(".", "_")}_{uuid.uuid4().hex}'
+def _placeholder(path: str, placeholders: dict[str, str]) -> str:
+    """A name that stands for a variable of a base: as it is in code, and as a part of strings."""
+    name = f'_base_variable_{uuid.uuid4().hex}'
     placeholders[name] = path
-    return f'"{name}"' if file.endswith('.py') else name
+    return name
 
 
 def _variable(base: ConfigDict, path: str, file: str) -> Any:
@@ -252,16 +253,18 @@ def _variable(base: ConfigDict, path: str, file: str) -> Any:
         try:
             value = value[int(key)] if isinstance(value, (list, tuple)) else value[key]
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise ConfigError(f'{file}: {{{{_base_.{path}}}}} is not set by any base: {error}') from error
+            raise ConfigError(f'{Origin(file, 0)}: {{{{_base_.{path}}}}} is not set by any base: {error}') from error
     return value
 
 
 def _fill(value: Any, known: dict[str, Any]) -> Any:
-    """`value` with placeholders replaced, alone or inside of longer strings."""
+    """`value` with placeholders in strings replaced, alone or inside of longer ones."""
+    if not known:
+        return value
     if isinstance(value, str):
         for name, replacement in known.items():
             if value == name:
-                return copy.deepcopy(replacement)
+                return clone(replacement)
             if name in value:
                 value = value.replace(name, str(replacement))
         return value
@@ -272,23 +275,3 @@ def _fill(value: Any, known: dict[str, Any]) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_fill(v, known) for v in value)
     return value
-
-
-def _line_of(text: str, key: str) -> int:
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.search(rf'(^|[\s\'"{{,]){re.escape(str(key))}[\'"]?\s*[:=]', line):
-            return number
-    return 0
-
-
-def _with_lines(node: Any, text: str, file: str) -> Any:
-    """Lines in json, yaml and toml: the first one where the key stands, which is right for keys used once."""
-    if isinstance(node, ConfigDict):
-        origins = {key: Origin(file, _line_of(text, key)) for key in node}
-        node.set_origin(Origin(file, 1), origins)
-        for value in node.values():
-            _with_lines(value, text, file)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            _with_lines(value, text, file)
-    return node

@@ -34,7 +34,7 @@ def merge(child: Any, base: Any, allow_list_keys: bool = False) -> Any:
             if isinstance(value, dict) and key in merged:
                 value = value.copy()
                 del value[DELETE_KEY]
-            merged[key] = to_config(value)
+            merged.put(key, value, None)
             _keep_chain(merged, child, base, key, replaced=True)
     return merged
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 CODE = 'set in code'
 
 
@@ -14,8 +13,8 @@ CODE = 'set in code'
 class Origin:
     """File and line that set a value, and the origin of what it replaced.
 
-    `file` is absolute, or `--cfg-options`, or `set in code` for values assigned after loading; the latter two, and files
-    whose lines are not known, have `line` 0.
+    `file` is absolute, or `--cfg-options`, or `set in code` for values assigned after loading. `line` is 0 for the
+    latter two, and where it is not known.
     """
 
     file: str

@@ -6,6 +6,7 @@ import copy
 import difflib
 import inspect
 import re
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .registry import Registry
 
 UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
+NONE_TAKEN = re.compile(r'takes no arguments')
 MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: '(\w+)'")
 
 
@@ -46,11 +48,9 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = Non
         args.setdefault(name, value)
     scope = args.pop('_scope_', None)
     kind = args.pop('type')
-    with registry.switch_scope_and_registry(scope) as current:
+    with registry.switch_scope_and_registry(scope):
         if isinstance(kind, str):
-            target = current.get(kind)
-            if target is None:
-                raise current.unknown(kind, cfg)
+            target = registry.resolve(kind, cfg)
         elif callable(kind):
             target = kind
         else:
@@ -61,15 +61,10 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = Non
             if isinstance(target, type) and issubclass(target, ManagerMixin):
                 return target.get_instance(**args)
             return target(**args)
-        except ArgumentError:
-            raise
-        except TypeError as error:
-            mended = _argument_error(error, target, args, cfg, registry)
-            if mended is None:
-                error.add_note(_note(target, cfg, registry))
-                raise
-            raise mended from error
         except Exception as error:
+            mended = _argument_error(error, target, args, cfg)
+            if mended is not None:
+                raise mended from error
             error.add_note(_note(target, cfg, registry))
             raise
 
@@ -78,46 +73,61 @@ def _at(address: str) -> str:
     return f'\n  at {address}' if address else ''
 
 
+def _name(target: Any) -> str:
+    return getattr(target, '__name__', str(target))
+
+
 def _note(target: Any, cfg: Any, registry: Registry) -> str:
     address = where(cfg)
-    return f'while building {registry.name} `{getattr(target, "__name__", target)}`' + (
-        f' at {address}' if address else ''
-    )
+    # `model.decode_head` is a decode_head and `train_pipeline.3` one of train_pipeline.
+    path = [part for part in address.partition(' (')[0].split('.') if ' ' not in part and not part.isdigit()]
+    part = path[-1] if ' (' in address and path else registry.name
+    return f'while building {part} `{_name(target)}`' + (f' at {address}' if address else '')
 
 
-def _argument_error(error: TypeError, target: Any, args: dict, cfg: Any, registry: Registry) -> ArgumentError | None:
-    """An error in the user's terms if `error` says that the call of `target` itself does not fit its arguments."""
-    text, name = str(error), getattr(target, '__name__', str(target))
-    unexpected = UNEXPECTED.search(text)
-    if unexpected and unexpected[1] in args:
-        wrong, known = unexpected[1], parameters_of(target)
+def _argument_error(error: Exception, target: Any, args: dict, cfg: Any) -> ArgumentError | None:
+    """An error in the user's terms if `error` says that `target`, or a class it derives from, does not take `args`."""
+    if not isinstance(error, TypeError) or isinstance(error, ArgumentError):
+        return None
+    text, known = str(error), parameters_of(target)
+    unexpected, missing = UNEXPECTED.search(text), MISSING.search(text)
+    wrong = unexpected[1] if unexpected else next(iter(args), '') if NONE_TAKEN.search(text) else ''
+    if wrong in args and wrong not in known:
         near = difflib.get_close_matches(wrong, known, n=3, cutoff=0.6)
-        hint = f'did you mean: {", ".join(near)}' if near else f'it takes: {", ".join(known)}'
-        return ArgumentError(f'{name} takes no argument {wrong}={args[wrong]!r}{_at(where(cfg, wrong))}\n  {hint}')
-    missing = MISSING.search(text)
-    callers = {name} | {c.__name__ for c in getattr(target, '__mro__', ())}
-    caller = text.split('(')[0].removesuffix('.__init__').rsplit('.', 1)[-1]
+        hint = f'did you mean: {", ".join(near)}' if near else f'it takes: {", ".join(known) or "none"}'
+        value = reprlib.repr(args[wrong])
+        return ArgumentError(f'{_name(target)} takes no argument {wrong}={value}{_at(where(cfg, wrong))}\n  {hint}')
+    # The message begins with the function that lacks something: `Name.__init__() missing ...`.
+    caller = text.partition('(')[0].removesuffix('.__init__').rpartition('.')[2]
+    callers = {c.__name__ for c in target.__mro__} if isinstance(target, type) else {_name(target)}
     if missing and missing[1] not in args and caller in callers:
-        return ArgumentError(
-            f'{name} needs the argument {missing[1]!r}; the config gives {", ".join(args) or "none"}{_at(where(cfg))}'
-        )
+        given = ', '.join(args) or 'none'
+        return ArgumentError(f'{_name(target)} needs the argument {missing[1]!r}; given: {given}{_at(where(cfg))}')
     return None
 
 
 def parameters_of(target: Any) -> list[str]:
     """Names of the arguments of a class or function; classes that forward `**kwargs` add those of their parents."""
-    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     if not inspect.isclass(target):
-        return [n for n, p in inspect.signature(target).parameters.items() if p.kind not in variadic]
+        return _named(target)[0]
     names: list[str] = []
-    for base in target.__mro__:
-        if '__init__' not in vars(base) or base is object:
-            continue
-        parameters = inspect.signature(vars(base)['__init__']).parameters
-        names += [n for n, p in parameters.items() if n != 'self' and p.kind not in variadic and n not in names]
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            break
+    for base in target.__mro__[:-1]:
+        if '__init__' in vars(base):
+            own, forwards = _named(vars(base)['__init__'])
+            names += [n for n in own if n != 'self' and n not in names]
+            if not forwards:
+                break
     return names
+
+
+def _named(function: Any) -> tuple[list[str], bool]:
+    """Names of the parameters, and whether there is a `**kwargs`."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (ValueError, TypeError):  # some built-in functions do not tell
+        return [], False
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [p.name for p in parameters if p.kind not in variadic], any(p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def build_model_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = None) -> nn.Module:
@@ -134,12 +144,14 @@ def build_runner_from_cfg(cfg: Any, registry: Registry) -> Any:
         raise TypeError(f'a runner is built from a config, but got {type(cfg).__name__}')
     args = cfg.copy()
     scope = args.pop('_scope_', None)
-    with registry.switch_scope_and_registry(scope) as current:
+    with registry.switch_scope_and_registry(scope):
         kind = args.get('runner_type', 'Runner')
-        target = current.get(kind) if isinstance(kind, str) else kind
-        if target is None:
-            raise current.unknown(kind, cfg)
-        return target.from_cfg(args)
+        target = registry.resolve(kind, cfg) if isinstance(kind, str) else kind
+        try:
+            return target.from_cfg(args)
+        except Exception as error:
+            error.add_note(f'while building {registry.name} `{_name(target)}`')
+            raise
 
 
 def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = None) -> Any:
@@ -161,11 +173,9 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: dict | 
         raise ConfigError(
             f'convert_to_iter_based needs an epoch length, which an iteration-based run has not{_at(where(cfg))}'
         )
-    with registry.switch_scope_and_registry(args.get('_scope_')) as current:
-        kind = args['type']
-        target = current.get(kind) if isinstance(kind, str) else kind
-        if target is None:
-            raise current.unknown(kind, cfg)
-        args['type'] = target.build_iter_from_epoch
+    with registry.switch_scope_and_registry(args.get('_scope_')):
+        kind = args.get('type')
+        target = registry.resolve(kind, cfg) if isinstance(kind, str) else kind
+        args['type'] = getattr(target, 'build_iter_from_epoch', target)
         defaults['epoch_length'] = epoch_length
         return build_from_cfg(args, registry, defaults)

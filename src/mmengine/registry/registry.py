@@ -1,17 +1,27 @@
 """Registries: names in configs become classes and functions.
 
-Where a name is looked up, in this order, all on one page:
+Registries of one kind form a tree: the root is mmengine's, its children belong to the packages above, and each has the
+scope of its package. The scope is the one that the registry was made with, else the package of its first location, else
+the package of the first class that it holds.
 
-1. `scope.Name` begins at the registry of that scope in the tree; a plain `Name` at this registry, or, if it is a root
-   and a default scope is set (`Runner(default_scope=...)`), at that scope's child.
-2. There: what is registered.
-3. Otherwise its `locations`: modules that register when imported, imported once, at the first name that is not found. A
-   location that does not exist is no error by itself.
-4. Otherwise the same in the parent, and so on to the root.
-5. A scope without a registry in the tree (`mmdet.Name`): the package `mmdet` is asked for by `mmdet.registry`, once.
+Where `build` looks for a `type`, in this order, all on one page:
 
-Nothing else is found: no importable name resolves by accident. What is not found is reported with the registries that
-were searched, the nearest names, and the modules that could not be imported.
+1. A class or function is what it is; only names are looked up.
+2. `scope.Name` begins at the registry of that scope, anywhere in the tree. If the tree has none yet, `scope.registry`
+   is imported, which makes it.
+3. A plain `Name` begins at the registry of the scope in force: `_scope_` of the config, or the default scope (that of
+   `Runner(default_scope=...)` or `init_default_scope`). After that, or if there is none, at the registry that was
+   asked.
+4. From where it begins the look-up goes up: a registry, its parent, and so on to the root. In each, what is registered
+   counts, and if the name is not there, its `locations` are imported, once, since modules register when imported. So
+   the outcome does not depend on what happens to be imported already. A location that does not exist is no error by
+   itself.
+5. The full path of something that one of these registries holds (`mmseg.models.decode_heads.FCNHead`) is that thing.
+
+Nothing else is found: no importable name resolves by accident. What is not found is reported with its address in the
+config, the registries that were searched, the nearest names, and the modules that could not be imported.
+
+`get` does the same except for step 3: it begins at the registry that was asked.
 """
 
 from __future__ import annotations
@@ -19,13 +29,16 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from mmengine.config.origin import where
 from mmengine.logging import print_log
+from mmengine.utils import is_seq_of
 from mmengine.utils.errors import UnknownTypeError
 
 from .build_functions import build_from_cfg
@@ -56,8 +69,9 @@ class Registry:
         self._module_dict: dict[str, Any] = {}
         self._children: dict[str, Registry] = {}
         self._locations = list(locations)
-        self._failed: dict[str, BaseException] = {}
+        self._failed: dict[str, Exception] = {}  # modules that should have registered something, and why they did not
         self._imported = False
+        self._asked: set[str] = set()  # of a root: the packages whose registry was imported, or tried
         if scope is None and locations:
             scope = locations[0].split('.')[0]
         self._scope = scope
@@ -80,7 +94,7 @@ class Registry:
 
     def __repr__(self) -> str:
         lines = [f'Registry of {self._name} (scope {self._scope})']
-        lines += [f'    {k}: {v.__module__}.{v.__qualname__}' for k, v in sorted(self._module_dict.items())]
+        lines += [f'    {name}: {_path_of(module)}' for name, module in sorted(self._module_dict.items())]
         return '\n'.join(lines)
 
     @staticmethod
@@ -125,7 +139,9 @@ class Registry:
         scope = registry._scope
         assert scope is not None
         if scope in self._children:
-            raise KeyError(f'scope {scope} exists in {self._name} registry')
+            raise KeyError(
+                f'the {self._name} registry has a child of scope {scope!r} already; give the second one another scope'
+            )
         self._children[scope] = registry
 
     # ------------------------------------------------------------------ looking up
@@ -136,86 +152,96 @@ class Registry:
             return
         self._imported = True
         for location in self._locations:
-            try:
-                importlib.import_module(location)
-            except ModuleNotFoundError as error:
-                # The location itself may be absent; a dependency of it that is absent is a failure to report.
-                self._failed[location] = error
-                missing = error.name or ''
-                if not (location == missing or location.startswith(f'{missing}.')):
-                    print_log(f'{location} cannot be imported: {error}', 'current', logging.WARNING)
-            except Exception as error:  # noqa: BLE001 - reported with its traceback when a name is not found
-                self._failed[location] = error
-                print_log(f'{location} cannot be imported: {type(error).__name__}: {error}', 'current', logging.WARNING)
+            self._import(location)
 
-    def _own(self, name: str) -> Any:
-        if name not in self._module_dict:
-            self.import_from_location()
-        return self._module_dict.get(name)
+    def _import(self, place: str) -> None:
+        try:
+            importlib.import_module(place)
+        except Exception as error:  # noqa: BLE001 - chained to the error of a look-up that finds nothing
+            self._failed[place] = error
+            if not _is_absent(place, error):
+                print_log(f'{place} cannot be imported: {type(error).__name__}: {error}', 'current', logging.WARNING)
 
-    def _search_scope(self, scope: str) -> Registry | None:
-        """The registry of `scope` below this one."""
+    def _search_child(self, scope: str) -> Registry | None:
+        """The registry of `scope` from this one downwards."""
         if self._scope == scope:
             return self
         for child in self._children.values():
-            found = child._search_scope(scope)
+            found = child._search_child(scope)
             if found is not None:
                 return found
         return None
 
     def _registry_of(self, scope: str) -> Registry | None:
-        """The registry of `scope` anywhere in the tree; its package is imported if it exists."""
-        root = self._get_root_registry()
-        found = root._search_scope(scope)
-        if found is None and scope.isidentifier() and importlib.util.find_spec(scope) is not None:
-            try:
-                importlib.import_module(f'{scope}.registry')
-            except ImportError as error:
-                self._failed[f'{scope}.registry'] = error
-            found = root._search_scope(scope)
+        """The registry of `scope` anywhere in the tree; the package of that name is asked for it, once."""
+        root = self.root
+        found = root._search_child(scope)
+        if found is None and scope not in root._asked and _is_installed(scope):
+            root._asked.add(scope)
+            place = f'{scope}.registry'
+            root._import(place)
+            if place in root._failed and _is_absent(place, root._failed[place]):
+                del root._failed[place]  # an ordinary package, such as torch
+            found = root._search_child(scope)
         return found
 
-    def _path(self, key: str) -> list[tuple[Registry, str]]:
-        """The registries that `key` is looked up in, in order, with the name to look for."""
+    def _line(self) -> list[Registry]:
+        """This registry, its parent, and so on to the root."""
+        return [self] if self.parent is None else [self, *self.parent._line()]
+
+    def _searched(self, key: str) -> tuple[list[Registry], str]:
+        """The registries that `key` is looked up in, in order, and the name to look for."""
         scope, name = self.split_scope_key(key)
-        if scope is not None:
-            start = self._registry_of(scope)
-            if start is None:
-                return [(self, key)]
-        else:
-            start = self
-        chain = []
-        registry: Registry | None = start
-        while registry is not None:
-            chain.append((registry, name))
-            registry = registry.parent
-        return chain
+        start = self if scope is None else self._registry_of(scope)
+        return (self._line(), key) if start is None else (start._line(), name)
 
     def get(self, key: str) -> Any:
-        """The class or function of `key`, or None. A default scope does not matter here."""
+        """The class or function of that name, or None; the default scope does not matter here."""
         if not isinstance(key, str):
             raise TypeError(f'the name should be a str, but got {type(key).__name__}')
-        for registry, name in self._path(key):
-            found = registry._own(name)
-            if found is not None:
-                return found
+        registries, name = self._searched(key)
+        for registry in registries:
+            if name not in registry._module_dict:
+                registry.import_from_location()
+            if name in registry._module_dict:
+                return registry._module_dict[name]
+        if '.' in key:
+            target = _loaded(key)
+            for registry in dict.fromkeys([*registries, *self._line()]):
+                for module in registry._module_dict.values():
+                    if module is target or _path_of(module) == key:
+                        return module
         return None
+
+    def resolve(self, key: str, cfg: Any = None) -> Any:
+        """The class or function that `build` calls for that name, in the scope in force.
+
+        Args:
+            cfg: the config that holds the name as its `type`, for the message.
+
+        Raises:
+            UnknownTypeError: no registry has it.
+        """
+        with self.switch_scope_and_registry(None) as current:
+            for registry in (current,) if current is self else (current, self):
+                found = registry.get(key)
+                if found is not None:
+                    return found
+        raise self.unknown(key, cfg)
 
     @contextmanager
     def switch_scope_and_registry(self, scope: str | None) -> Iterator[Registry]:
-        """The registry in which a config without a scope is to be built: that of `scope`, or of the default scope."""
+        """The registry where a look-up begins: that of `scope`, of the default scope, or this one.
+
+        `scope` is the default scope while inside; None leaves the default scope as it is.
+        """
         with DefaultScope.overwrite_default_scope(scope):
             current = DefaultScope.get_current_instance()
-            registry: Registry = self
-            if current is not None and current.scope_name != self._scope:
-                found = self._registry_of(current.scope_name)
-                # A registry of a package stays where it is unless the config names another scope.
-                if found is not None and (self.parent is None or scope is not None):
-                    registry = found
-            yield registry
+            found = None if current is None else self._registry_of(current.scope_name)
+            yield self if found is None else found
 
     def build(self, cfg: Any, *args: Any, **kwargs: Any) -> Any:
-        """What `cfg` describes; see `build_from_cfg`."""
+        """The object that `cfg` describes; see `build_from_cfg` for what it takes and raises."""
         return self.build_func(cfg, *args, **kwargs, registry=self)
 
     # ------------------------------------------------------------------ registering
@@ -228,15 +254,13 @@ class Registry:
             self._scope = module.__module__.split('.')[0]
             if self.parent is not None and self._scope not in self.parent._children:
                 self.parent._add_child(self)
-        names = (
-            [module.__name__] if module_name is None else [module_name] if isinstance(module_name, str) else module_name
-        )
-        for name in names:
-            existing = self._module_dict.get(name)
-            if existing is not None and not force and existing is not module:
+        names = [module.__name__] if module_name is None else module_name
+        for name in [names] if isinstance(names, str) else names:
+            if name in self._module_dict and not force:
                 raise KeyError(
-                    f'{name} is registered in the {self._name} registry of {self.scope} already, from '
-                    f'{existing.__module__}; {module.__module__} needs another name, or force=True to replace it'
+                    f'{name} is registered in the {self._name} registry of {self.scope} already:'
+                    f'\n  {_place_of(self._module_dict[name])}\n  {_place_of(module)}'
+                    '\n  give one of them another name, or force=True to replace the first'
                 )
             self._module_dict[name] = module
 
@@ -250,10 +274,9 @@ class Registry:
         """
         if not isinstance(force, bool):
             raise TypeError(f'force should be a bool, but got {force!r}')
-        if not (
-            name is None or isinstance(name, str) or (isinstance(name, list) and all(isinstance(n, str) for n in name))
-        ):
-            raise TypeError(f'name should be None, a str or a list of str, but got {name!r}')
+        if not (name is None or isinstance(name, str) or is_seq_of(name, str)):
+            hint = '; write @REGISTRY.register_module() with parentheses' if callable(name) else ''
+            raise TypeError(f'name should be None, a str or a list of str, but got {name!r}{hint}')
         if module is not None:
             self._register_module(module, name, force)
             return module
@@ -268,33 +291,75 @@ class Registry:
 
     def unknown(self, key: str, cfg: Any = None) -> UnknownTypeError:
         """The error for a name that is not found: where it stood, what was searched, what is near, what failed."""
-        searched = self._path(key)
-        name = searched[0][1]
-        known: dict[str, str] = {}
-        todo = [self._get_root_registry()]
-        while todo:
-            registry = todo.pop()
-            todo += registry._children.values()
-            for known_name in registry._module_dict:
-                known.setdefault(known_name, registry.scope)
-        folded = {k.lower(): k for k in known}
-        near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)
+        scope, bare = self.split_scope_key(key)
+        current = DefaultScope.get_current_instance()
+        with self.switch_scope_and_registry(None) as start:
+            searched = list(dict.fromkeys([*start._searched(key)[0], *self._searched(key)[0]]))
         lines = [f'{key!r} is not in the {self._name} registry']
-        address = where(cfg, 'type') if isinstance(cfg, dict) else ''
+        address = where(cfg, 'type')
         if address:
             lines.append(f'  at {address}')
-        lines.append('  searched: ' + ', '.join(dict.fromkeys(f'{r.scope}::{r.name}' for r, _ in searched)))
-        if near:
-            lines.append('  did you mean: ' + ', '.join(f'{folded[n]} ({known[folded[n]]})' for n in near))
-        failed = {k: v for registry, _ in searched for k, v in registry._failed.items()}
+        lines.append('  searched: ' + ', '.join(f'{r.scope}::{r.name}' for r in searched))
+        lines += self._near(bare)
+        failed: dict[str, Exception] = {}
+        for registry in [*searched, self.root]:
+            failed |= registry._failed
         lines += [f'  could not import {place}: {type(e).__name__}: {e}' for place, e in failed.items()]
-        scope = self.split_scope_key(key)[0]
-        if scope is not None and self._get_root_registry()._search_scope(scope) is None:
-            lines.append(f'  nothing has registered the scope {scope!r}; is the package {scope!r} installed?')
+        if scope is not None and self.root._search_child(scope) is None:
+            if _loaded(key) is not None:
+                lines.append(f'  {key} exists but is not registered: register it, or give the object itself as type')
+            elif not _is_installed(scope):
+                lines.append(f'  there is no registry of scope {scope!r}, and no package {scope!r} is installed')
+        elif scope is None and current is None:
+            lines.append("  no default scope is set: names of other packages need a prefix, as in 'mmseg.FCNHead'")
         lines.append(
             "  if it is a class of yours, import its module: custom_imports=dict(imports=['your_package.your_module'])"
         )
         error = UnknownTypeError('\n'.join(lines))
-        if failed:
-            error.__cause__ = next(iter(failed.values()))
+        error.__cause__ = next((e for place, e in failed.items() if not _is_absent(place, e)), None)
         return error
+
+    def _near(self, name: str) -> list[str]:
+        known: dict[str, list[str]] = {}  # names of the whole tree, and the scopes that have them
+        todo = [self.root]
+        while todo:
+            registry = todo.pop()
+            todo += registry._children.values()
+            for other in registry._module_dict:
+                known.setdefault(other, []).append(registry.scope)
+        if name in known:
+            spelled = ' or '.join(repr(f'{scope}.{name}') for scope in known[name])
+            return [f'  {name} is registered elsewhere: write {spelled}']
+        folded = {other.lower(): other for other in known}
+        near = [folded[n] for n in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
+        return [f'  did you mean: {", ".join(f"{n} ({known[n][0]})" for n in near)}'] if near else []
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return package.isidentifier() and importlib.util.find_spec(package) is not None
+    except ValueError:  # a module without a spec, such as `__main__`
+        return False
+
+
+def _is_absent(place: str, error: Exception) -> bool:
+    """Whether the import failed because `place` itself does not exist, rather than something that it needs."""
+    return isinstance(error, ModuleNotFoundError) and f'{place}.'.startswith(f'{error.name}.')
+
+
+def _loaded(path: str) -> Any:
+    """What a full path names in a module that is imported already, or None."""
+    module, _, name = path.rpartition('.')
+    return getattr(sys.modules.get(module), name, None)
+
+
+def _path_of(module: Any) -> str:
+    return f'{module.__module__}.{getattr(module, "__qualname__", type(module).__qualname__)}'
+
+
+def _place_of(module: Any) -> str:
+    """Full path, file and line of a class or function."""
+    try:
+        return f'{_path_of(module)} ({inspect.getsourcefile(module)}:{inspect.getsourcelines(module)[1]})'
+    except (TypeError, OSError):  # built in, or typed into a console
+        return _path_of(module)

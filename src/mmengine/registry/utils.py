@@ -15,19 +15,17 @@ from .registry import Registry
 
 
 def traverse_registry_tree(registry: Registry, verbose: bool = True) -> list[dict[str, Any]]:
-    """How many and which modules `registry`, its relatives and so on hold."""
+    """What the whole tree of `registry` holds, its locations imported: names by folder, for each registry."""
     found: list[dict[str, Any]] = []
     todo = [registry.root]
     while todo:
         current = todo.pop(0)
         todo += current.children.values()
-        found.append(
-            {
-                'num_modules': len(current),
-                'scope': f'{current.scope}/{current.name}',
-                'lib': sorted(current.module_dict),
-            }
-        )
+        current.import_from_location()
+        entry: dict[str, Any] = {'num_modules': len(current), 'scope': current.scope}
+        for name, module in current.module_dict.items():
+            entry.setdefault(module.__module__.rpartition('.')[0].replace('.', '/'), []).append(name)
+        found.append(entry)
     if verbose:
         print_log(str(found), logger='current')
     return found
@@ -49,4 +47,5 @@ def init_default_scope(scope: str) -> None:
     """Make `scope` the current default scope, for scripts without a runner."""
     current = DefaultScope.get_current_instance()
     if current is None or current.scope_name != scope:
-        DefaultScope.get_instance(f'{scope}-{time.time_ns()}', scope_name=scope)
+        taken = DefaultScope.check_instance_created(scope)
+        DefaultScope.get_instance(f'{scope}-{time.time_ns()}' if taken else scope, scope_name=scope)

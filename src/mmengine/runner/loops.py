@@ -298,6 +298,7 @@ class _EvalLoop(BaseLoop):
         runner.seed_step(-2 - runner.iter)  # a key that no training step has
         runner.call_hook(f'before_{mode}')
         runner.call_hook(f'before_{mode}_epoch')
+        runner.strategy.sync_buffers(runner.model)
         runner.model.eval()
         if hasattr(self.evaluator, 'expect'):
             self.evaluator.expect(len(self.dataloader.dataset))

@@ -30,6 +30,9 @@ class SingleDeviceStrategy:
             model = _without_sync_batchnorm(model)
         return model
 
+    def sync_buffers(self, model: nn.Module) -> None:
+        """Give all ranks the buffers of rank 0, so that what is evaluated is what is saved."""
+
     def device_module(self) -> Any:
         """`torch.cuda` or the like, or None on the CPU."""
         return None if self.device.type == 'cpu' else torch.get_device_module(self.device)
@@ -56,6 +59,11 @@ class DDPStrategy(SingleDeviceStrategy):
         if isinstance(wrapper, type) and issubclass(wrapper, nn.parallel.DistributedDataParallel):
             defaults |= {'device_ids': ids, 'broadcast_buffers': False}
         return MODEL_WRAPPERS.build(cfg, default_args={k: v for k, v in defaults.items() if k not in cfg})
+
+    def sync_buffers(self, model: nn.Module) -> None:
+        # Running statistics of batch norm are each rank's own while training.
+        for buffer in model.buffers():
+            torch.distributed.broadcast(buffer.data, src=0)
 
 
 def default_strategy() -> SingleDeviceStrategy:

@@ -1,12 +1,15 @@
-"""Colours, types and canvases."""
+"""Helpers of visualizers: arguments, colours, heat maps, canvases."""
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import cv2
 import numpy as np
 import torch
+
+from mmengine.utils.errors import MissingDependencyError
 
 
 def tensor2ndarray(value: np.ndarray | torch.Tensor) -> np.ndarray:
@@ -15,54 +18,87 @@ def tensor2ndarray(value: np.ndarray | torch.Tensor) -> np.ndarray:
 
 
 def value2list(value: Any, valid_type: type | tuple[type, ...], expand_dim: int) -> list:
-    """A single value as a list of `expand_dim` of it."""
+    """`value` if it is a list already, else a list of `expand_dim` times `value`, if it is of `valid_type`."""
     return [value] * expand_dim if isinstance(value, valid_type) else value
 
 
 def check_type(name: str, value: Any, valid_type: type | tuple[type, ...]) -> None:
-    """Raise TypeError unless `value` is of the type."""
+    """Raises: TypeError if `value` is not of `valid_type`."""
     if not isinstance(value, valid_type):
-        raise TypeError(f'{name} should be {valid_type}, but got {type(value).__name__}')
+        names = ' or '.join(t.__name__ for t in (valid_type if isinstance(valid_type, tuple) else (valid_type,)))
+        raise TypeError(f'{name} should be a {names}, but got {type(value).__name__}')
 
 
 def check_length(name: str, value: Any, valid_length: int) -> None:
-    """Raise ValueError if a list is shorter than that."""
+    """Raises: ValueError if the list `value` is shorter than `valid_length`."""
     if isinstance(value, list) and len(value) < valid_length:
         raise ValueError(f'{name} should have at least {valid_length} entries, but has {len(value)}')
 
 
 def check_type_and_length(name: str, value: Any, valid_type: type | tuple[type, ...], valid_length: int) -> None:
-    """Both checks."""
     check_type(name, value, valid_type)
     check_length(name, value, valid_length)
 
 
 def color_val_matplotlib(colors: Any) -> Any:
-    """RGB in 0..255 as RGB in 0..1; names stay; lists go through entry by entry."""
+    """RGB in 0..255 as matplotlib takes it, in 0..1; names stay, lists are converted entry by entry."""
     if isinstance(colors, str):
         return colors
     if isinstance(colors, tuple):
         if len(colors) != 3:
-            raise ValueError(f'a colour has three channels, but got {colors}')
-        return tuple(c / 255 for c in colors)
+            raise ValueError(f'a colour should have three channels, but got {colors}')
+        return tuple(channel / 255 for channel in colors)
     if isinstance(colors, list):
-        return [color_val_matplotlib(c) for c in colors]
+        return [color_val_matplotlib(color) for color in colors]
     raise TypeError(f'a colour should be a name, a tuple or a list of these, but got {type(colors).__name__}')
 
 
 def convert_overlay_heatmap(
     feat_map: np.ndarray | torch.Tensor, img: np.ndarray | None = None, alpha: float = 0.5
 ) -> np.ndarray:
-    """A feature map `(H, W)` as colours `(H, W, 3)` RGB, over `img` with opacity `alpha` if given."""
-    heat = tensor2ndarray(feat_map)
-    if heat.ndim == 3:
-        heat = heat.transpose(1, 2, 0)
-    heat = cv2.normalize(heat, np.zeros_like(heat), 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
-    colours = cv2.cvtColor(cv2.applyColorMap(heat, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
-    return colours if img is None else cv2.addWeighted(img, 1 - alpha, colours, alpha, 0)
+    """Colours RGB `(H, W, 3)` uint8, blue to red, of the values of a map `(H, W)` or `(1, H, W)`.
+
+    Args:
+        img: RGB `(H, W, 3)` uint8, shown through with weight `1 - alpha`.
+    """
+    values = tensor2ndarray(feat_map).astype(np.float32)
+    if values.ndim == 3 and len(values) == 1:
+        values = values[0]
+    spread = float(np.ptp(values))
+    grey = ((values - values.min()) / (spread or 1.0) * 255).astype(np.uint8)
+    if grey.ndim == 3:  # three channels are colours themselves
+        heat = np.ascontiguousarray(grey.transpose(1, 2, 0))
+    else:
+        heat = cv2.cvtColor(cv2.applyColorMap(grey, cv2.COLORMAP_JET), cv2.COLOR_BGR2RGB)
+    return heat if img is None else cv2.addWeighted(img, 1 - alpha, heat, alpha, 0)
 
 
 def img_from_canvas(canvas: Any) -> np.ndarray:
-    """The RGB pixels `(H, W, 3)` of a matplotlib canvas."""
+    """The pixels RGB `(H, W, 3)` uint8 of a matplotlib canvas, drawn."""
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def optional(module: str, extra: str) -> Any:
+    """Import an optional package.
+
+    Raises:
+        MissingDependencyError: naming the extra to install.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingDependencyError(f"{module} is not installed: pip install 'mmnext[{extra}]'") from error
+
+
+__all__ = [
+    'check_length',
+    'check_type',
+    'check_type_and_length',
+    'color_val_matplotlib',
+    'convert_overlay_heatmap',
+    'img_from_canvas',
+    'optional',
+    'tensor2ndarray',
+    'value2list',
+]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import cv2
 import numpy as np
@@ -16,25 +18,49 @@ from mmengine.structures import BaseDataElement
 from mmengine.utils import ManagerMixin
 from mmengine.utils.errors import ConfigError
 
-from .utils import convert_overlay_heatmap, tensor2ndarray
+from . import drawing
+from .canvas import Canvas
+from .featmap import draw_featmap
+from .utils import check_type, check_type_and_length, optional, tensor2ndarray, value2list
 from .vis_backend import BaseVisBackend
 
-NAMED = {
-    'r': (255, 0, 0), 'g': (0, 128, 0), 'b': (0, 0, 255), 'w': (255, 255, 255), 'k': (0, 0, 0), 'y': (255, 255, 0),
-    'red': (255, 0, 0), 'green': (0, 128, 0), 'blue': (0, 0, 255), 'white': (255, 255, 255), 'black': (0, 0, 0),
-    'yellow': (255, 255, 0), 'cyan': (0, 255, 255), 'magenta': (255, 0, 255), 'orange': (255, 165, 0),
-}  # fmt: skip
+if TYPE_CHECKING:
+    from matplotlib.font_manager import FontProperties
+
+Array = np.ndarray | torch.Tensor
+ColorOf = str | tuple | list[str] | list[tuple]
+Styles = str | list[str]
+Widths = int | float | list[int | float]
+
+_ANCHORS = {
+    'left': 'l',
+    'center': 'm',
+    'right': 'r',
+    'top': 'a',
+    'bottom': 's',
+    'baseline': 's',
+    'center_baseline': 'm',
+}
 
 
 @VISUALIZERS.register_module()
 class Visualizer(ManagerMixin):
-    """Drawing methods return the visualizer, so that calls chain; `get_image` gives the picture.
+    """Drawing methods work on the image given by `set_image` and return the visualizer, so that calls chain:
+
+        visualizer.set_image(image)
+        picture = visualizer.draw_bboxes(boxes).draw_texts(names, corners).get_image()
+
+    Images are RGB `(H, W, 3)` uint8, coordinates are in pixels, colours RGB tuples in 0..255 or names. OpenCV and
+    Pillow draw; `ax_save` gives a matplotlib axes with the image for those who want to draw with that.
 
     Args:
-        name: of the instance.
-        image: RGB `(H, W, 3)` uint8 to draw on.
-        vis_backends: backends, their configs, or names to configs.
-        save_dir: folder of the backends' files; backends that need one are left out without it.
+        name: of the instance, for `get_instance`.
+        image: to draw on.
+        vis_backends: configs or instances of backends.
+        save_dir: backends write to `save_dir/vis_data`. Without it, those without a `save_dir` of their own are
+            left out.
+        fig_save_cfg: arguments of the matplotlib figure behind `ax_save`.
+        fig_show_cfg: arguments of the matplotlib figure of `show`.
     """
 
     def __init__(
@@ -43,188 +69,369 @@ class Visualizer(ManagerMixin):
         image: np.ndarray | None = None,
         vis_backends: list | dict | None = None,
         save_dir: str | None = None,
-        fig_save_cfg: dict | None = None,
-        fig_show_cfg: dict | None = None,
+        fig_save_cfg: dict = {'frameon': False},
+        fig_show_cfg: dict = {'frameon': False},
     ) -> None:
         super().__init__(name)
         self._dataset_meta: dict | None = None
         self._image: np.ndarray | None = None
+        self._canvas: Canvas | None = None
+        self._canvas_used = False  # whether matplotlib has drawn what is not in `_image` yet
+        self.fig_save_cfg = dict(fig_save_cfg)
+        self.fig_show_cfg = dict(fig_show_cfg)
         self._vis_backends: dict[str, BaseVisBackend] = {}
-        for backend in vis_backends or []:
+        for backend in [vis_backends] if isinstance(vis_backends, dict) and vis_backends else vis_backends or []:
             self._add_backend(backend, save_dir)
         if image is not None:
             self.set_image(image)
 
     def _add_backend(self, backend: Any, save_dir: str | None) -> None:
-        name = None
+        name = type(backend).__name__
         if isinstance(backend, dict):
-            cfg = dict(backend)
-            name = cfg.pop('name', None)
-            if save_dir is not None:
-                cfg.setdefault('save_dir', f'{save_dir}/vis_data')
-            elif 'save_dir' not in cfg:
+            cfg = copy.copy(backend)
+            kind = cfg.get('type')
+            name = cfg.pop('name', kind if isinstance(kind, str) else getattr(kind, '__name__', 'backend'))
+            if save_dir is None and cfg.get('save_dir') is None:
                 return
+            cfg.setdefault('save_dir', f'{save_dir}/vis_data')
             backend = VISBACKENDS.build(cfg)
-        name = name or type(backend).__name__
+        if not isinstance(backend, BaseVisBackend):
+            raise TypeError(f'vis_backends should hold configs or backends, but got {type(backend).__name__}')
         if name in self._vis_backends:
-            raise ConfigError(f'vis_backends has two of {name}; give one of them a `name`')
+            raise ConfigError(f'vis_backends has {name!r} twice; give one of them another `name`')
         self._vis_backends[name] = backend
+
+    @classmethod
+    def get_instance(cls, name: str, **kwargs: Any) -> Self:
+        """The instance of that name. `Visualizer.get_current_instance()` finds those of derived classes, too."""
+        instance = super().get_instance(name, **kwargs)
+        Visualizer._instance_dict[name] = instance
+        return instance
 
     @property
     def dataset_meta(self) -> dict | None:
-        """`metainfo` of the dataset: classes and palette."""
+        """`metainfo` of the dataset: classes, palette."""
         return self._dataset_meta
 
     @dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
         self._dataset_meta = dataset_meta
 
-    def get_backend(self, name: str) -> BaseVisBackend:
-        return self._vis_backends[name]
+    def get_backend(self, name: str) -> BaseVisBackend | None:
+        """The backend of that name (its class, unless the config had `name`), or None."""
+        return self._vis_backends.get(name)
 
-    # ------------------------------------------------------------------ drawing
+    # ------------------------------------------------------------------ the image
 
     @master_only
     def set_image(self, image: np.ndarray) -> None:
-        """The picture to draw on, RGB `(H, W, 3)` or grey `(H, W)` uint8; a copy is taken."""
-        image = image.astype(np.uint8)
-        self._image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else image.copy()
+        """Draw on a copy of `image`, RGB `(H, W, 3)` or grey `(H, W)`, in 0..255."""
+        check_type('image', image, np.ndarray)
+        image = image.astype(np.uint8)  # a copy
+        if image.ndim == 3 and image.shape[2] == 1:
+            image = image[..., 0]
+        self._image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) if image.ndim == 2 else np.ascontiguousarray(image)
+        self._canvas_used = False
+        self.height, self.width = image.shape[:2]
+        self._default_font_size = max(int(np.sqrt(self.height * self.width) // 90), 10)
 
     @master_only
     def get_image(self) -> np.ndarray:
-        """The picture as it is, RGB `(H, W, 3)` uint8."""
+        """A copy of the image as it is, RGB `(H, W, 3)` uint8.
+
+        Raises:
+            ValueError: there is none.
+        """
+        return self._pixels().copy()
+
+    def _pixels(self) -> np.ndarray:
+        """The array to draw on."""
         if self._image is None:
-            raise ValueError('there is no picture; call set_image first')
+            raise ValueError('the visualizer has no image; call set_image first')
+        if self._canvas_used and self._canvas is not None:
+            self._image = self._canvas.pixels()
+            self._canvas_used = False
         return self._image
 
-    def _canvas(self) -> np.ndarray:
-        return self.get_image()
+    def _matplotlib(self) -> Canvas:
+        if not self._canvas_used:
+            image = self._pixels()
+            if self._canvas is None:
+                self._canvas = Canvas(image, self.fig_save_cfg)
+            else:
+                self._canvas.load(image)
+            self._canvas_used = True
+        assert self._canvas is not None
+        return self._canvas
 
-    @staticmethod
-    def _colors(colors: Any, number: int) -> list[tuple[int, int, int]]:
-        many = colors if isinstance(colors, list) else [colors] * number
-        return [NAMED.get(c, (0, 255, 0)) if isinstance(c, str) else tuple(int(v) for v in c) for c in many]  # type: ignore[misc]
+    @property
+    def ax_save(self) -> Any:
+        """A matplotlib axes with the image; what is drawn there is in `get_image()`. Needs the extra `viz`."""
+        return self._matplotlib().axes
+
+    @property
+    def fig_save(self) -> Any:
+        """The matplotlib figure of `ax_save`."""
+        return self._matplotlib().figure
+
+    @property
+    def fig_save_canvas(self) -> Any:
+        """The matplotlib canvas of `ax_save`."""
+        return self._matplotlib().canvas
+
+    @property
+    def dpi(self) -> float:
+        """Of `fig_save`."""
+        return self._matplotlib().figure.dpi
 
     @master_only
-    def draw_points(self, positions: Any, colors: Any = 'g', marker: str | None = None, sizes: Any = None) -> Visualizer:
-        """Dots at `(N, 2)` x, y."""
-        points = np.atleast_2d(tensor2ndarray(positions))
-        radii = np.full(len(points), 3) if sizes is None else np.broadcast_to(sizes, len(points))
-        for point, color, radius in zip(points, self._colors(colors, len(points)), radii, strict=True):
-            cv2.circle(self._canvas(), _pixel(point), max(1, int(radius)), color, -1, cv2.LINE_AA)
-        return self
+    def show(
+        self,
+        drawn_img: np.ndarray | None = None,
+        win_name: str = 'image',
+        wait_time: float = 0.0,
+        continue_key: str = ' ',
+        backend: str = 'matplotlib',
+    ) -> None:
+        """Show `drawn_img`, or the current image, in a window.
+
+        Args:
+            wait_time: seconds; 0: until `continue_key` is pressed or the window is closed.
+            backend: `'matplotlib'` or `'cv2'`.
+
+        Raises:
+            RuntimeError: there is no screen.
+        """
+        image = self.get_image() if drawn_img is None else drawn_img
+        if backend == 'matplotlib':
+            self._show_matplotlib(image, win_name, wait_time, continue_key)
+        elif backend == 'cv2':
+            try:
+                cv2.imshow(win_name, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+                cv2.waitKey(round(wait_time * 1000))
+            except cv2.error as error:
+                raise RuntimeError('this OpenCV opens no windows: use backend="matplotlib", or write files') from error
+        else:
+            raise ValueError(f"backend should be 'matplotlib' or 'cv2', but got {backend!r}")
+
+    def _show_matplotlib(self, image: np.ndarray, win_name: str, wait_time: float, continue_key: str) -> None:
+        plt = optional('matplotlib.pyplot', 'viz')
+        if plt.get_backend().lower() in ('agg', 'pdf', 'svg', 'ps', 'cairo', 'template'):
+            raise RuntimeError(f'matplotlib opens no windows here (its backend is {plt.get_backend()}): write files')
+        figure = plt.figure(num=win_name, **self.fig_show_cfg)
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.axis('off')
+        axes.imshow(image)
+        pressed: list[str] = []
+        figure.canvas.mpl_connect('key_press_event', lambda event: pressed.append(event.key))
+        end = time.monotonic() + wait_time if wait_time > 0 else float('inf')
+        while plt.fignum_exists(win_name) and continue_key not in pressed and time.monotonic() < end:
+            plt.pause(0.02)
+        plt.close(figure)
+
+    # ------------------------------------------------------------------ shapes
 
     @master_only
-    def draw_lines(
-        self, x_datas: Any, y_datas: Any, colors: Any = 'g', line_styles: Any = '-', line_widths: Any = 2
+    def draw_points(
+        self, positions: Array, colors: ColorOf = 'g', marker: str | None = None, sizes: Array | None = None
     ) -> Visualizer:
-        """Lines from `(N, 2)` x values to `(N, 2)` y values."""
-        xs, ys = np.atleast_2d(tensor2ndarray(x_datas)), np.atleast_2d(tensor2ndarray(y_datas))
-        for x, y, color, width in zip(xs, ys, self._colors(colors, len(xs)), _each(line_widths, len(xs)), strict=True):
-            cv2.line(self._canvas(), _pixel((x[0], y[0])), _pixel((x[1], y[1])), color, int(width), cv2.LINE_AA)
-        return self
+        """Dots.
 
-    @master_only
-    def draw_circles(
-        self, center: Any, radius: Any, edge_colors: Any = 'g', line_widths: Any = 2, face_colors: Any = 'none', **_: Any
-    ) -> Visualizer:
-        """Circles at `(N, 2)` with radii `(N,)`."""
-        centers, radii = np.atleast_2d(tensor2ndarray(center)), np.atleast_1d(tensor2ndarray(radius))
-        for point, r, color in zip(centers, radii, self._colors(edge_colors, len(centers)), strict=True):
-            cv2.circle(self._canvas(), _pixel(point), int(r), color, int(_each(line_widths, 1)[0]), cv2.LINE_AA)
-        return self
-
-    @master_only
-    def draw_bboxes(
-        self, bboxes: Any, edge_colors: Any = 'g', line_widths: Any = 2, face_colors: Any = 'none', **_: Any
-    ) -> Visualizer:
-        """Boxes `(N, 4)` x1, y1, x2, y2 in pixels."""
-        boxes = np.atleast_2d(tensor2ndarray(bboxes))
-        widths = _each(line_widths, len(boxes))
-        for box, color, width in zip(boxes, self._colors(edge_colors, len(boxes)), widths, strict=True):
-            cv2.rectangle(self._canvas(), _pixel(box[:2]), _pixel(box[2:]), color, int(width))
-        return self
-
-    @master_only
-    def draw_polygons(
-        self, polygons: Any, edge_colors: Any = 'g', line_widths: Any = 2, face_colors: Any = 'none', alpha: float = 0.8, **_: Any
-    ) -> Visualizer:
-        """Outlines through the points `(K, 2)` of each polygon; filled with opacity `alpha` if `face_colors` is a colour."""
-        many = [tensor2ndarray(p) for p in (polygons if isinstance(polygons, list) else [polygons])]
-        for points, color in zip(many, self._colors(edge_colors, len(many)), strict=True):
-            outline = points.round().astype(np.int32)
-            if face_colors != 'none':
-                filled = cv2.fillPoly(self._canvas().copy(), [outline], self._colors(face_colors, 1)[0])
-                self._image = cv2.addWeighted(self._canvas(), 1 - alpha, filled, alpha, 0)
-            cv2.polylines(self._canvas(), [outline], True, color, int(_each(line_widths, 1)[0]), cv2.LINE_AA)
+        Args:
+            positions: `(N, 2)` or `(2,)`.
+            marker: has no effect; all are round.
+            sizes: areas `(N,)` in points squared; 36 by default.
+        """
+        points = self._rows('positions', positions, 2)
+        areas = np.full(len(points), 36.0) if sizes is None else np.broadcast_to(tensor2ndarray(sizes), len(points))
+        for point, color, area in zip(points, self._colors('colors', colors, len(points)), areas, strict=True):
+            if color is not None:
+                drawing.circle(self._pixels(), point, np.sqrt(area) / 2 * 100 / 72, color, -1)
         return self
 
     @master_only
     def draw_texts(
-        self, texts: str | list[str], positions: Any, font_sizes: Any = None, colors: Any = 'g', bboxes: Any = None, **_: Any
+        self,
+        texts: str | list[str],
+        positions: Array,
+        font_sizes: int | list[int] | None = None,
+        colors: ColorOf = 'g',
+        vertical_alignments: str | list[str] = 'top',
+        horizontal_alignments: str | list[str] = 'left',
+        font_families: str | list[str] = 'sans-serif',
+        bboxes: dict | list[dict] | None = None,
+        font_properties: FontProperties | list[FontProperties] | None = None,
     ) -> Visualizer:
-        """Texts whose upper left corners are at `(N, 2)`; `bboxes` puts a dark box behind them."""
-        lines = [texts] if isinstance(texts, str) else texts
-        points = np.atleast_2d(tensor2ndarray(positions))
-        sizes = [max(10, min(self._canvas().shape[:2]) // 25)] * len(lines) if font_sizes is None else _each(font_sizes, len(lines))
-        for line, point, color, size in zip(lines, points, self._colors(colors, len(lines)), sizes, strict=True):
-            scale = float(size) / 24
-            (width, height), base = cv2.getTextSize(line, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
-            x, y = _pixel(point)
-            if bboxes is not None:
-                cv2.rectangle(self._canvas(), (x - 1, y - 1), (x + width + 1, y + height + base), (0, 0, 0), -1)
-            cv2.putText(self._canvas(), line, (x, y + height), cv2.FONT_HERSHEY_SIMPLEX, scale, color, 1, cv2.LINE_AA)
+        """Texts.
+
+        Args:
+            positions: `(N, 2)` or `(2,)`.
+            font_sizes: in points, 100 pixels being 72 of them; grows with the image by default.
+            vertical_alignments: `'top'`, `'center'`, `'bottom'`.
+            horizontal_alignments: `'left'`, `'center'`, `'right'`.
+            font_families: the path of a font file, for letters that the built-in font lacks.
+            bboxes: boxes behind the texts: dicts of `facecolor`, `edgecolor`, `alpha`, `pad`.
+            font_properties: of matplotlib; their font file is used.
+        """
+        lines = value2list(texts, str, 1)
+        count = len(lines)
+        points = self._rows('positions', positions, 2)
+        check_type_and_length('positions', points.tolist(), list, count)
+        sizes = value2list(self._default_font_size if font_sizes is None else font_sizes, (int, float), count)
+        families = value2list(font_families, str, count)
+        if font_properties is not None:
+            given = font_properties if isinstance(font_properties, list) else [font_properties] * count
+            families = [properties.get_file() or '' for properties in given]
+        rows = zip(
+            lines,
+            points,
+            sizes,
+            self._colors('colors', colors, count),
+            value2list(vertical_alignments, str, count),
+            value2list(horizontal_alignments, str, count),
+            families,
+            value2list(bboxes, (dict, type(None)), count),
+            strict=False,
+        )
+        for line, (x, y), size, color, vertical, horizontal, family, box in rows:
+            for alignment in (vertical, horizontal):
+                if alignment not in _ANCHORS:
+                    raise ValueError(f'an alignment should be one of {", ".join(_ANCHORS)}, but got {alignment!r}')
+            anchor = _ANCHORS[horizontal] + _ANCHORS[vertical]
+            face = drawing.font(max(1, round(size * 100 / 72)), family)
+            drawing.write(self._pixels(), line, (float(x), float(y)), color, face, anchor, box)
         return self
 
     @master_only
-    def draw_binary_masks(self, binary_masks: Any, colors: Any = 'g', alphas: Any = 0.8) -> Visualizer:
-        """Masks `(N, H, W)` or `(H, W)` bool in colours with opacities `alphas`."""
-        masks = tensor2ndarray(binary_masks).astype(bool)
+    def draw_lines(
+        self,
+        x_datas: Array,
+        y_datas: Array,
+        colors: ColorOf = 'g',
+        line_styles: Styles = '-',
+        line_widths: Widths = 2,
+    ) -> Visualizer:
+        """Lines from the first to the second column of `x_datas (N, 2)`, `y_datas (N, 2)`."""
+        xs, ys = self._rows('x_datas', x_datas, 2), self._rows('y_datas', y_datas, 2)
+        if len(xs) != len(ys):
+            raise ValueError(f'x_datas has {len(xs)} lines, but y_datas {len(ys)}')
+        lines = np.stack([xs, ys], axis=2)
+        return self._shapes(list(lines), colors, line_styles, line_widths, 'none', 1.0, closed=False)
+
+    @master_only
+    def draw_bboxes(
+        self,
+        bboxes: Array,
+        edge_colors: ColorOf = 'g',
+        line_styles: Styles = '-',
+        line_widths: Widths = 2,
+        face_colors: ColorOf = 'none',
+        alpha: float = 0.8,
+    ) -> Visualizer:
+        """Boxes `(N, 4)` or `(4,)` of x1, y1, x2, y2."""
+        boxes = self._rows('bboxes', bboxes, 4)
+        if (boxes[:, :2] > boxes[:, 2:]).any():
+            raise ValueError(f'bboxes should be x1, y1, x2, y2 with x1 <= x2 and y1 <= y2, but got {boxes.tolist()}')
+        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+        return self._shapes(list(corners), edge_colors, line_styles, line_widths, face_colors, alpha)
+
+    @master_only
+    def draw_polygons(
+        self,
+        polygons: Array | list[Array],
+        edge_colors: ColorOf = 'g',
+        line_styles: Styles = '-',
+        line_widths: Widths = 2,
+        face_colors: ColorOf = 'none',
+        alpha: float = 0.8,
+    ) -> Visualizer:
+        """Polygons, each `(K, 2)`."""
+        many = polygons if isinstance(polygons, list) else [polygons]
+        points = [self._rows('polygons', polygon, 2) for polygon in many]
+        return self._shapes(points, edge_colors, line_styles, line_widths, face_colors, alpha)
+
+    @master_only
+    def draw_circles(
+        self,
+        center: Array,
+        radius: Array,
+        edge_colors: ColorOf = 'g',
+        line_styles: Styles = '-',
+        line_widths: Widths = 2,
+        face_colors: ColorOf = 'none',
+        alpha: float = 0.8,
+    ) -> Visualizer:
+        """Circles around `center (N, 2)` with `radius (N,)`."""
+        centers, radii = self._rows('center', center, 2), np.atleast_1d(tensor2ndarray(radius))
+        if len(centers) != len(radii):
+            raise ValueError(f'there are {len(centers)} centres, but {len(radii)} radii')
+        angle = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+        unit = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        outlines = [middle + r * unit for middle, r in zip(centers, radii, strict=True)]
+        return self._shapes(outlines, edge_colors, line_styles, line_widths, face_colors, alpha)
+
+    @master_only
+    def draw_binary_masks(
+        self, binary_masks: Array, colors: ColorOf = 'g', alphas: float | list[float] = 0.8
+    ) -> Visualizer:
+        """Colour the pixels of masks `(N, H, W)` or `(H, W)` bool with opacities `alphas`."""
+        check_type('binary_masks', binary_masks, (np.ndarray, torch.Tensor))
+        masks = tensor2ndarray(binary_masks)
         masks = masks[None] if masks.ndim == 2 else masks
-        for mask, color, alpha in zip(masks, self._colors(colors, len(masks)), _each(alphas, len(masks)), strict=True):
-            image = self._canvas()
+        image = self._pixels()
+        if masks.dtype != bool or masks.shape[1:] != image.shape[:2]:
+            raise ValueError(
+                f'binary_masks should be bool of size {image.shape[:2]}, not {masks.dtype} {masks.shape[1:]}'
+            )
+        opacities = value2list(alphas, (int, float), len(masks))
+        for mask, color, alpha in zip(masks, self._colors('colors', colors, len(masks)), opacities, strict=False):
             image[mask] = (image[mask] * (1 - alpha) + np.array(color) * alpha).round().astype(np.uint8)
         return self
 
-    @staticmethod
-    def draw_featmap(
-        featmap: torch.Tensor,
-        overlaid_image: np.ndarray | None = None,
-        channel_reduction: str | None = 'squeeze_mean',
-        topk: int = 20,
-        arrangement: tuple[int, int] = (4, 5),
-        resize_shape: tuple | None = None,
-        alpha: float = 0.5,
-    ) -> np.ndarray:
-        """A feature map `(C, H, W)` as a heat map RGB: reduced over channels, or the `topk` channels as a grid."""
-        if featmap.ndim != 3:
-            raise ValueError(f'a feature map should be (C, H, W), but its shape is {tuple(featmap.shape)}')
-        size = overlaid_image.shape[:2] if overlaid_image is not None else resize_shape
-        if size is not None and tuple(featmap.shape[1:]) != tuple(size):
-            featmap = torch.nn.functional.interpolate(featmap[None], tuple(size), mode='bilinear')[0]
-        if channel_reduction is not None:
-            reduce = {'squeeze_mean': lambda f: f.mean(0), 'select_max': lambda f: f[f.sum((1, 2)).argmax()]}
-            if channel_reduction not in reduce:
-                raise ValueError(f'channel_reduction should be one of {", ".join(reduce)}, but got {channel_reduction!r}')
-            return convert_overlay_heatmap(reduce[channel_reduction](featmap), overlaid_image, alpha)
-        count = len(featmap) if topk <= 0 else min(topk, len(featmap))
-        chosen = featmap.sum((1, 2)).topk(count).indices
-        tiles = [convert_overlay_heatmap(featmap[i], overlaid_image, alpha) for i in chosen]
-        rows, columns = arrangement
-        tiles += [np.zeros_like(tiles[0])] * (rows * columns - len(tiles))
-        return np.vstack([np.hstack(tiles[r * columns : (r + 1) * columns]) for r in range(rows)])
+    draw_featmap = staticmethod(draw_featmap)
 
-    @master_only
-    def show(
-        self, drawn_img: np.ndarray | None = None, win_name: str = 'image', wait_time: float = 0.0, continue_key: str = ' ', **_: Any
-    ) -> None:
-        """Show the picture in a window for `wait_time` seconds (0: until a key); needs an OpenCV with windows."""
-        image = self.get_image() if drawn_img is None else drawn_img
-        try:
-            cv2.imshow(win_name, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-            cv2.waitKey(int(wait_time * 1000))
-        except cv2.error as error:
-            raise RuntimeError('this OpenCV cannot open windows; write the picture to a file with out_file') from error
+    def _shapes(
+        self,
+        outlines: list[np.ndarray],
+        edge_colors: ColorOf,
+        line_styles: Styles,
+        line_widths: Widths,
+        face_colors: ColorOf,
+        alpha: float,
+        closed: bool = True,
+    ) -> Visualizer:
+        if not outlines:
+            return self
+        count = len(outlines)
+        edges, faces = self._colors('edge_colors', edge_colors, count), self._colors('face_colors', face_colors, count)
+        styles = value2list(line_styles, str, count)
+        widths = value2list(line_widths, (int, float), count)
+        image = self._pixels()
+        painted = image.copy()
+        for outline, face in zip(outlines, faces, strict=False):
+            if face is not None:
+                drawing.fill(painted, outline, face)
+        for outline, edge, style, width in zip(outlines, edges, styles, widths, strict=False):
+            if edge is not None:
+                drawing.stroke(painted, outline, edge, width, style, closed)
+        drawing.blend(image, painted, alpha)
+        return self
+
+    @staticmethod
+    def _rows(name: str, value: Array, columns: int) -> np.ndarray:
+        check_type(name, value, (np.ndarray, torch.Tensor))
+        rows = np.atleast_2d(tensor2ndarray(value)).astype(np.float64)
+        if rows.shape[-1] != columns or rows.ndim != 2:
+            raise ValueError(f'{name} should have the shape (N, {columns}), but has {tuple(value.shape)}')
+        return rows
+
+    @staticmethod
+    def _colors(name: str, colors: ColorOf, count: int) -> list:
+        """RGB of each shape, None for 'none'."""
+        check_type(name, colors, (str, tuple, list))
+        many = value2list(colors, (str, tuple), count)
+        check_type_and_length(name, many, list, count)
+        return [None if isinstance(c, str) and c == 'none' else drawing.rgb(c) for c in many[:count]]
 
     # ------------------------------------------------------------------ backends
 
@@ -240,19 +447,23 @@ class Visualizer(ManagerMixin):
 
     @master_only
     def add_image(self, name: str, image: np.ndarray, step: int = 0) -> None:
+        """`image`: RGB `(H, W, 3)` uint8."""
         for backend in self._vis_backends.values():
             backend.add_image(name, image, step)
 
     @master_only
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
+        """`value`: a number, or a tensor or array with one element."""
         for backend in self._vis_backends.values():
             backend.add_scalar(name, value, step, **kwargs)
 
     @master_only
     def add_scalars(self, scalar_dict: dict, step: int = 0, file_path: str | None = None, **kwargs: Any) -> None:
+        """Several scalars of one step; `file_path` is a further json file, for the local backend."""
         for backend in self._vis_backends.values():
             backend.add_scalars(scalar_dict, step, file_path, **kwargs)
 
+    @master_only
     def add_datasample(
         self,
         name: str,
@@ -261,19 +472,15 @@ class Visualizer(ManagerMixin):
         draw_gt: bool = True,
         draw_pred: bool = True,
         show: bool = False,
-        wait_time: float = 0,
+        wait_time: int = 0,
         step: int = 0,
     ) -> None:
         """Draw a sample; derived classes know how."""
 
     def close(self) -> None:
+        """Close all backends."""
         for backend in self._vis_backends.values():
             backend.close()
 
 
-def _pixel(point: Any) -> tuple[int, int]:
-    return round(float(point[0])), round(float(point[1]))
-
-
-def _each(value: Any, number: int) -> list:
-    return list(value) if isinstance(value, (list, tuple, np.ndarray)) else [value] * number
+__all__ = ['Visualizer']

@@ -164,7 +164,7 @@ ffd600 radiator
 19c2c2 glass
 66ff00 clock
 5c00ff flag
-""")
+""")  # noqa: W291 - the name of class 14 ends in a space
 
     def __init__(
         self,

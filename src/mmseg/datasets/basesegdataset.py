@@ -19,8 +19,8 @@ from mmseg.registry import DATASETS, TRANSFORMS
 class BaseSegDataset(BaseDataset):
     """Images below `data_prefix.img_path`, and for each a label map of the same name below `data_prefix.seg_map_path`.
 
-    The names are those of `ann_file` (one a line, without suffix), or all files with `img_suffix`, sorted. With a subset of
-    the classes in `metainfo`, `label_map` maps the others to the ignored label.
+    The names are those of `ann_file` (one a line, without suffix), or all files with `img_suffix`, sorted. With a
+    subset of the classes in `metainfo`, `label_map` maps the others to the ignored label.
 
     Args:
         ann_file: file with the names of a split.
@@ -113,7 +113,7 @@ class BaseSegDataset(BaseDataset):
             return palette
         if len(palette) == 0:
             # The legacy generator with this seed gives the colours that people know.
-            return np.random.RandomState(42).randint(0, 255, size=(len(classes), 3)).tolist()  # noqa: NPY002
+            return np.random.RandomState(42).randint(0, 255, size=(len(classes), 3)).tolist()
         if len(palette) < len(classes):
             raise DataError(f'{type(self).__name__}: `metainfo` has {len(palette)} colours for {len(classes)} classes')
         if self.label_map is None:

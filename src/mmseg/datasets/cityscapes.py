@@ -11,7 +11,7 @@ from mmseg.registry import DATASETS
 
 @DATASETS.register_module()
 class CityscapesDataset(BaseSegDataset):
-    """19 classes, by their training ids: masks end in `_gtFine_labelTrainIds.png`, which the scripts of the dataset make."""
+    """19 classes by their training ids; the scripts of the dataset make these masks."""
 
     METAINFO = metainfo("""
 804080 road

@@ -10,7 +10,7 @@ from mmseg.registry import DATASETS
 
 
 @DATASETS.register_module()
-class iSAIDDataset(BaseSegDataset):  # noqa: N801 - the published name
+class iSAIDDataset(BaseSegDataset):
     """15 classes and background."""
 
     METAINFO = metainfo("""

@@ -61,12 +61,35 @@ def test_base_variables_in_both_spellings(files: Any) -> None:
     assert load(folder / 'old.py')['a'] == (512, 256) and load(folder / 'old.py')['b'] == 2
 
 
-def test_changing_a_base_variable_leaves_the_base_alone(files: Any) -> None:
+def test_what_is_changed_through_base_changes_the_base(files: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Configs of the ecosystem write `_base_.optim_wrapper.optimizer.lr = ...`.
     folder = files(
-        base_py='steps = [dict(a=1)]\n',
-        child_py="_base_ = 'base.py'\nmine = _base_.steps\nmine[0]['a'] = 2\n",
+        base_py='steps = [dict(a=1, b=1)]\nlr = dict(x=1)\nold = 1\n',
+        child_py="_base_ = 'base.py'\n_base_.steps[0].a = 2\n_base_.steps.append(3)\ndel _base_.old\nlr = dict(y=2)\n"
+        '_base_.lr.update(z=3)\n',
     )
-    assert load(folder / 'child.py') == {'steps': [{'a': 1}], 'mine': [{'a': 2}]}
+    monkeypatch.chdir(folder)
+    cfg = Config.fromfile('child.py')
+    assert cfg.to_dict() == {'steps': [{'a': 2, 'b': 1}, 3], 'lr': {'x': 1, 'y': 2, 'z': 3}}
+    assert str(cfg.origin('steps.0.a')) == 'child.py:2' and str(cfg.origin('steps.0.a').overrides) == 'base.py:1'
+    assert str(cfg.origin('steps.0.b')) == 'base.py:1' and str(cfg.origin('lr.z')) == 'child.py'
+
+
+def test_a_value_taken_from_a_base_is_one_of_its_own_afterwards(files: Any) -> None:
+    folder = files(base_py='steps = [dict(a=1)]\n', child_py="_base_ = 'base.py'\nmine = _base_.steps\n")
+    cfg = Config.fromfile(folder / 'child.py')
+    cfg.mine[0].a = 2
+    assert cfg.steps[0].a == 1
+
+
+def test_base_variables_compute_and_stand_in_strings(files: Any) -> None:
+    folder = files(
+        base_py="n = 3\npath = '/data'\n",
+        a_py="_base_ = 'base.py'\nm = {{_base_.n}} * 2\ntext = 'x{{ _base_.n }}y'\nroot = '{{_base_.path}}/z'\n",
+        b_json='{"_base_": "base.py", "m": "{{_base_.n}}", "root": "{{_base_.path}}/z"}',
+    )
+    assert load(folder / 'a.py') == {'n': 3, 'path': '/data', 'm': 6, 'text': 'x3y', 'root': '/data/z'}
+    assert load(folder / 'b.json') == {'n': 3, 'path': '/data', 'm': 3, 'root': '/data/z'}
 
 
 def test_configs_run_code(files: Any) -> None:
@@ -90,7 +113,8 @@ def test_configs_run_code(files: Any) -> None:
 def test_predefined_and_environment_variables(files: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv('MY_ROOT', '/data')
     folder = files(
-        a_py="name = '{{ fileBasenameNoExtension }}{{fileExtname}}'\nroot = '{{$MY_ROOT:none}}/x'\nother = '{{$NOT_SET:5}}'\n"
+        a_py="name = '{{ fileBasenameNoExtension }}{{fileExtname}}'\n"
+        "root = '{{$MY_ROOT:none}}/x'\nother = '{{$NOT_SET:5}}'\n"
     )
     cfg = Config.fromfile(folder / 'a.py')
     assert (cfg.name, cfg.root, cfg.other) == ('a.py', '/data/x', '5')

@@ -140,7 +140,8 @@ def test_locations_are_imported_at_the_first_unknown_name(tmp_path: Path, monkey
         'from located_package.reg import THINGS\n@THINGS.register_module()\nclass Thing: pass\n'
     )
     (package / 'reg.py').write_text(
-        "from mmengine.registry import Registry\nTHINGS = Registry('thing', locations=['located_package.things', 'located_package.absent'])\n"
+        'from mmengine.registry import Registry\n'
+        "THINGS = Registry('thing', locations=['located_package.things', 'located_package.absent'])\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     from located_package.reg import THINGS  # type: ignore[import-not-found]

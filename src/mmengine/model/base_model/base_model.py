@@ -79,7 +79,7 @@ class BaseModel(BaseModule):
         for name, value in losses.items():
             if isinstance(value, torch.Tensor):
                 values[name] = value.mean() if value.ndim else value
-            elif isinstance(value, list | tuple) and value and isinstance(value[0], torch.Tensor):
+            elif isinstance(value, (list, tuple)) and value and isinstance(value[0], torch.Tensor):
                 values[name] = _sum([item.mean() if item.ndim else item for item in value])
             else:
                 raise TypeError(f'{name} is not a tensor or list of tensors, but {value!r}')
@@ -89,7 +89,8 @@ class BaseModel(BaseModule):
         total = _sum(terms)
         log_vars = OrderedDict(loss=total.detach())
         for name, value in values.items():
-            log_vars.setdefault(name, value.detach())
+            if name != 'loss':
+                log_vars[name] = value.detach()
         return total, log_vars
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
@@ -125,9 +126,9 @@ class BaseModel(BaseModule):
 
     def _run_forward(self, data: Any, mode: str) -> Any:
         """Call the model with what the preprocessor gives: a dict as keyword arguments, a sequence as positional."""
-        if isinstance(data, Mapping):
+        if isinstance(data, (dict, Mapping)):
             return self(**data, mode=mode)
-        if isinstance(data, list | tuple):
+        if isinstance(data, (list, tuple)):
             return self(*data, mode=mode)
         raise TypeError(f'data of a model should be a dict, list or tuple, but got {type(data).__name__}')
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import mmcv
 from mmengine.hooks import Hook
+from mmengine.utils.errors import ConfigError
+from mmengine.visualization import Visualizer
 from mmseg.registry import HOOKS
-from mmseg.structures import SegDataSample
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -18,11 +19,14 @@ if TYPE_CHECKING:
 
 @HOOKS.register_module()
 class SegVisualizationHook(Hook):
-    """Args:
-    draw: whether anything is drawn at all.
-    interval: draw every so many samples.
-    show: also open a window, for `wait_time` seconds.
-    backend_args: of the file backend that images are read with.
+    """Hands the samples of every `interval`-th batch of validation and test to the visualizer of the run.
+
+    Args:
+        draw: without it, nothing is drawn.
+        interval: in batches.
+        show: open windows, too.
+        wait_time: seconds that a window stays; 0: until a key is pressed.
+        backend_args: of the file backend that images are read with.
     """
 
     def __init__(
@@ -33,36 +37,38 @@ class SegVisualizationHook(Hook):
         wait_time: float = 0.0,
         backend_args: dict | None = None,
     ) -> None:
+        if interval < 1:
+            raise ConfigError(f'interval should be at least 1, but got {interval}')
         self.interval = interval
         self.show = show
         self.wait_time = wait_time
         self.backend_args = backend_args
         self.draw = draw
-        self._test_index = 0
-        if show and not draw:
-            warnings.warn('show=True has no effect without draw=True', stacklevel=2)
+
+    @cached_property
+    def _visualizer(self) -> Visualizer:
+        """The one made last, which is that of the run."""
+        return Visualizer.get_current_instance()
 
     def _after_iter(
         self,
         runner: Runner,
         batch_idx: int,
         data_batch: dict | tuple | list | None = None,
-        outputs: Sequence[SegDataSample] | dict | None = None,
+        outputs: Sequence | dict | None = None,
         mode: str = 'val',
     ) -> None:
-        if not self.draw or mode == 'train' or not isinstance(outputs, Sequence):
+        """`outputs`: samples with `img_path` and `pred_sem_seg` of the size of the image in that file."""
+        if not self.draw or mode == 'train' or not self.every_n_inner_iters(batch_idx, self.interval):
             return
-        for number, sample in enumerate(outputs):
-            self._test_index = batch_idx * len(outputs) + number
-            if self._test_index % self.interval:
-                continue
-            image = mmcv.imread(sample.img_path, channel_order='rgb', backend_args=self.backend_args)
-            step = runner.iter if mode == 'val' else self._test_index
-            runner.visualizer.add_datasample(
-                f'{mode}_{Path(sample.img_path).stem}',
-                image,
-                data_sample=sample,
-                show=self.show,
-                wait_time=self.wait_time,
-                step=step,
+        for sample in outputs or ():
+            options: dict[str, Any] = {'data_sample': sample, 'show': self.show, 'wait_time': self.wait_time}
+            self._visualizer.add_datasample(
+                f'{mode}_{Path(sample.img_path).name}',
+                mmcv.imread(sample.img_path, channel_order='rgb', backend_args=self.backend_args),
+                step=runner.iter,
+                **options,
             )
+
+
+__all__ = ['SegVisualizationHook']
