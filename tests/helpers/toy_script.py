@@ -51,6 +51,7 @@ def main() -> None:
         args.work_dir,
         by_epoch=args.by_epoch,
         iters=args.iters,
+        length=20,
         num_workers=args.workers,
         resume=args.resume,
         launcher=args.launcher,

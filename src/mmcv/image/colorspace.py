@@ -55,8 +55,8 @@ def _unit_range(img: np.ndarray) -> np.ndarray:
 
 
 def _like(values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Values in [0, 255] as uint8, or as float32 in [0, 1]."""
-    return values.round().astype(np.uint8) if dtype == np.uint8 else (values / 255).astype(np.float32)
+    """Values in [0, 255] as uint8 (rounding may leave the range: clipped), or as float32 in [0, 1]."""
+    return values.round().clip(0, 255).astype(np.uint8) if dtype == np.uint8 else (values / 255).astype(np.float32)
 
 
 def _to_ycbcr(img: np.ndarray, y_only: bool, matrix: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.modules.utils import _pair
 
-from mmcv.ops.modulated_deform_conv import modulated_deform_conv2d, rename_old_offset
+from mmcv.ops.modulated_deform_conv import modulated_deform_conv2d
 from mmengine.registry import MODELS
 
 _Size = int | tuple[int, ...]
@@ -88,8 +88,6 @@ class DeformConv2d(nn.Module):
 class DeformConv2dPack(DeformConv2d):
     """The offset comes from a convolution of the input, `self.conv_offset`, that starts at 0."""
 
-    _version = 2
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conv_offset = nn.Conv2d(
@@ -108,9 +106,3 @@ class DeformConv2dPack(DeformConv2d):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         return super().forward(x, self.conv_offset(x))
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
-    ) -> None:
-        rename_old_offset(state_dict, prefix, local_metadata)
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)

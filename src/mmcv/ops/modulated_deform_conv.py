@@ -29,19 +29,19 @@ def modulated_deform_conv2d(
 
     Args:
         input: `(N, C, H, W)`.
-        offset: `(N, deform_groups * kh * kw * 2, H', W')`: for each group and each tap of the kernel (row by row) y and x
-            in pixels. Samples between pixels are interpolated, outside there are zeros.
+        offset: `(N, deform_groups * kh * kw * 2, H', W')`: for each group and each tap of the kernel (row by row) y
+            and x in pixels. Samples between pixels are interpolated, outside there are zeros.
         mask: `(N, deform_groups * kh * kw, H', W')`; `None` is 1.
         weight: `(out, C / groups, kh, kw)`.
 
     Returns:
         `(N, out, H', W')`.
     """
-    stride, padding, dilation = _pair(stride), _pair(padding), _pair(dilation)
+    strides, pads, dilations = _pair(stride), _pair(padding), _pair(dilation)
     n, c, h, w = input.shape
     out_channels, _, kh, kw = weight.shape
-    out_h = (h + 2 * padding[0] - dilation[0] * (kh - 1) - 1) // stride[0] + 1
-    out_w = (w + 2 * padding[1] - dilation[1] * (kw - 1) - 1) // stride[1] + 1
+    out_h = (h + 2 * pads[0] - dilations[0] * (kh - 1) - 1) // strides[0] + 1
+    out_w = (w + 2 * pads[1] - dilations[1] * (kw - 1) - 1) // strides[1] + 1
     taps = kh * kw
     if tuple(offset.shape) != (n, deform_groups * taps * 2, out_h, out_w):
         raise ValueError(
@@ -50,8 +50,8 @@ def modulated_deform_conv2d(
 
     def places(kernel: int, out: int, axis: int) -> torch.Tensor:
         """Pixel of each tap for each output along an axis, without offset: `(kernel, out)`."""
-        tap = torch.arange(kernel, device=input.device, dtype=input.dtype) * dilation[axis]
-        return torch.arange(out, device=input.device, dtype=input.dtype) * stride[axis] - padding[axis] + tap[:, None]
+        tap = torch.arange(kernel, device=input.device, dtype=input.dtype) * dilations[axis]
+        return torch.arange(out, device=input.device, dtype=input.dtype) * strides[axis] - pads[axis] + tap[:, None]
 
     offset = offset.view(n * deform_groups, kh, kw, 2, out_h, out_w)
     y = places(kh, out_h, 0)[:, None, :, None] + offset[:, :, :, 0]
@@ -133,8 +133,6 @@ class ModulatedDeformConv2d(nn.Module):
 class ModulatedDeformConv2dPack(ModulatedDeformConv2d):
     """Offset and mask come from a convolution of the input, `self.conv_offset`, that starts at 0."""
 
-    _version = 2
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conv_offset = nn.Conv2d(
@@ -156,19 +154,3 @@ class ModulatedDeformConv2dPack(ModulatedDeformConv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
         first, second, mask = self.conv_offset(x).chunk(3, dim=1)
         return super().forward(x, torch.cat([first, second], dim=1), mask.sigmoid())
-
-    def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *args: Any
-    ) -> None:
-        rename_old_offset(state_dict, prefix, local_metadata)
-        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
-
-
-def rename_old_offset(state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any]) -> None:
-    """In checkpoints before version 2, `conv2_offset.weight` stood beside `conv2.weight`: now `conv2.conv_offset.weight`."""
-    if (local_metadata.get('version') or 1) >= 2:
-        return
-    for name in ('weight', 'bias'):
-        old, new = f'{prefix[:-1]}_offset.{name}', f'{prefix}conv_offset.{name}'
-        if old in state_dict and new not in state_dict:
-            state_dict[new] = state_dict.pop(old)

@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn.modules.utils import _pair
 
+_CHUNK = 2**24  # sampled values at a time
+
 
 def _axis(
     start: torch.Tensor, extent: torch.Tensor, bins: int, samples: int, size: int
@@ -39,7 +41,7 @@ def roi_align(
         rois: `(K, 5)`: index in the batch, x1, y1, x2, y2.
         spatial_scale: from coordinates of the boxes to those of the feature map.
         sampling_ratio: samples a side in each bin; 0 takes as many as the bin is pixels wide (rounded up), for which
-            the device is waited for.
+            the device is waited for, and leaves boxes without extent at 0.
         pool_mode: `avg` or `max` over the samples of a bin.
         aligned: pixels have their centre at half coordinates; False is the older convention, with boxes of at least
             one pixel.
@@ -61,13 +63,18 @@ def roi_align(
     if sampling_ratio > 0:
         counts = [(sampling_ratio, sampling_ratio, torch.arange(len(rois), device=rois.device))]
     else:
-        grid = torch.stack([(height / bins_h).ceil(), (width / bins_w).ceil()], 1).long().clamp(min=1)
+        grid = torch.stack([(height / bins_h).ceil(), (width / bins_w).ceil()], 1).long().clamp(min=0)
         sizes, which = grid.unique(dim=0, return_inverse=True)
-        counts = [(sy, sx, (which == i).nonzero()[:, 0]) for i, (sy, sx) in enumerate(sizes.tolist())]
+        counts = [(sy, sx, (which == i).nonzero()[:, 0]) for i, (sy, sx) in enumerate(sizes.tolist()) if sy and sx]
 
     pixels = input.permute(0, 2, 3, 1).reshape(-1, c)
     out = input.new_zeros(len(rois), c, bins_h, bins_w)
-    for samples_h, samples_w, chosen in counts:
+    parts = [
+        (samples_h, samples_w, part)
+        for samples_h, samples_w, chosen in counts
+        for part in chosen.split(max(1, _CHUNK // (bins_h * samples_h * bins_w * samples_w * c)))
+    ]
+    for samples_h, samples_w, chosen in parts:
         first = rois[chosen, 0].long()[:, None, None] * (h * w)
         top, bottom, down, in_y = _axis(y1[chosen], height[chosen], bins_h, samples_h, h)
         left, right, across, in_x = _axis(x1[chosen], width[chosen], bins_w, samples_w, w)
@@ -80,7 +87,7 @@ def roi_align(
                 value = value + pixels[index] * weight[..., None]
         value = value.view(len(chosen), bins_h, samples_h, bins_w, samples_w, c)
         value = value.permute(0, 5, 1, 3, 2, 4).flatten(4)
-        pooled = value.mean(-1) if pool_mode == 'avg' else value.max(-1)[0] if value.shape[-1] else value
+        pooled = value.mean(-1) if pool_mode == 'avg' else value.max(-1)[0]
         out = out.index_copy(0, chosen, pooled)
     return out
 

@@ -128,9 +128,8 @@ class LoadAnnotations(BaseTransform):
         results['gt_seg_map'] = decode(path, content, 'unchanged', self.imdecode_backend, 'mask').squeeze()
 
     def _load_kps(self, results: dict) -> None:
-        instances = results['instances']
-        keypoints = [instance['keypoints'] for instance in instances]
-        results['gt_keypoints'] = np.array(keypoints, dtype=np.float32).reshape(len(instances), -1, 3)
+        keypoints = [np.reshape(instance['keypoints'], (-1, 3)) for instance in results['instances']]
+        results['gt_keypoints'] = np.stack(keypoints).astype(np.float32) if keypoints else np.zeros((0, 0, 3), 'f4')
 
     def transform(self, results: dict) -> dict:
         if self.with_bbox:

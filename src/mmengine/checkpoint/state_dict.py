@@ -20,6 +20,8 @@ from mmengine.utils.errors import CheckpointError
 
 _SIZE = re.compile(r'size mismatch for (\S+): .*?torch\.Size\((.*?)\).*?torch\.Size\((.*?)\)', re.DOTALL)
 _SHOWN = 20
+# Below this share of a model's entries a checkpoint is taken for one of another model.
+_LEAST_SHARE = 0.1
 
 
 def _is_wrapper(module: nn.Module) -> bool:
@@ -122,7 +124,7 @@ def load_state_dict(
     """Load what fits, and report the names that are missing, unexpected or of another shape.
 
     Raises:
-        CheckpointError: something does not fit and `strict`; or nothing of a state dict fits.
+        CheckpointError: something does not fit and `strict`; or next to nothing of a state dict fits.
     """
     module = _unwrap(module)
     metadata = getattr(state_dict, '_metadata', None) or {}
@@ -151,9 +153,10 @@ def load_state_dict(
         return
     if strict:
         raise CheckpointError(f'the model and the checkpoint do not match exactly (strict)\n{mismatch}')
-    if own and state_dict and len(missing) + len(mismatch.shapes) >= own:
+    fitting = own - len(missing) - len(mismatch.shapes)
+    if own and state_dict and fitting < _LEAST_SHARE * own:
         raise CheckpointError(
-            f'nothing in the checkpoint fits the {type(module).__name__}: it is of another model, or its names '
+            f'{fitting or "nothing"} of {own} entries of the {type(module).__name__} is in the checkpoint: it is of another model, or its names '
             f'have another prefix (see revise_keys, or prefix of init_cfg)\n{mismatch}'
         )
     if get_dist_info()[0] == 0:

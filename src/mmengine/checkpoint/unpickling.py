@@ -30,7 +30,7 @@ from mmengine.logging import HistoryBuffer
 from mmengine.utils.errors import CheckpointError
 
 _trusted: ContextVar[bool] = ContextVar('trusted', default=False)
-_FORBIDDEN = re.compile(r'GLOBAL (\S+) was not an allowed global')
+_FORBIDDEN = re.compile(r'GLOBAL (\S+) (?:was not an allowed global|whose module \S+ is blocked)')
 
 # Protocol 2 writes some values, such as empty bytes, as calls of these.
 _PLAIN = (bytes, str, int, float, bool, list, tuple, dict, frozenset, slice, range)
@@ -119,7 +119,7 @@ def read_pickle(file: IO[bytes], name: str, size: int, map_location: Any = None)
             warnings.filterwarnings('ignore', message='Environment variable TORCH_FORCE')
             return torch.load(file, map_location=map_location, weights_only=not trusted)
     except Exception as e:
-        forbidden = _FORBIDDEN.search(str(e)) or _FORBIDDEN.search(str(e.__cause__))
+        forbidden = _FORBIDDEN.search(str(e)) or _FORBIDDEN.search(f'{e.__cause__} {e.__context__}')
         if forbidden is not None and not trusted:
             raise CheckpointError(
                 f'{name} holds {forbidden[1]}, which could run code, and was not loaded. If you know where the file '

@@ -146,8 +146,12 @@ class Config:
         """The merged values as Python that loads again."""
         return format_config(self.to_dict())
 
-    def to_dict(self) -> dict:
-        """Plain dicts all the way down."""
+    def to_dict(self, keep_imported: bool = False) -> dict:
+        """Plain dicts all the way down.
+
+        Args:
+            keep_imported: is about configs with `read_base()`; nothing that other configs import is left out.
+        """
         return self._cfg_dict.to_dict()
 
     def origin(self, key: str) -> Origin | None:
@@ -157,8 +161,12 @@ class Config:
             KeyError: there is no such key.
         """
         node: Any = self._cfg_dict
-        nearest = origin_of(node)
-        for part in key.split('.'):
+        nearest, parts = origin_of(node), key.split('.')
+        while parts:
+            # Keys may hold dots themselves, such as the `backbone.norm` of `custom_keys`: the longest one counts.
+            lengths = range(len(parts), 1, -1) if isinstance(node, dict) else ()
+            length = next((n for n in lengths if '.'.join(parts[:n]) in node), 1)
+            part, parts = '.'.join(parts[:length]), parts[length:]
             nearest = origin_of(node, part) or nearest
             node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
         return nearest

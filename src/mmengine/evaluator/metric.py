@@ -111,8 +111,8 @@ class DumpResults(BaseMetric):
             raise ConfigError(f'out_file_path should end in .pkl or .pickle, but got {out_file_path!r}')
         self.out_file_path = out_file_path
 
-    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        self.results.extend(_to_cpu(data_samples))
+    def process(self, data_batch: Any, predictions: Sequence[dict]) -> None:
+        self.results.extend(_to_cpu(predictions))
 
     def compute_metrics(self, results: list) -> dict:
         dump(results, self.out_file_path)

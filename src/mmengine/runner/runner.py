@@ -357,10 +357,7 @@ class Runner:
         filename = getattr(self.cfg, 'filename', None)
         base = f'{Path(filename).stem}_{self._timestamp}' if filename else self._timestamp
         # Two runs of a process within a second must not share logger and message hub.
-        chosen, number = base, 1
-        while MMLogger.check_instance_created(chosen):
-            chosen, number = f'{base}_{number}', number + 1
-        return chosen
+        return _unused_name(MMLogger, base)
 
     # ------------------------------------------------------------------ builders; override one to change one part
 
@@ -379,9 +376,12 @@ class Runner:
             return visualizer
         cfg = dict(visualizer) if visualizer is not None else {'vis_backends': [{'type': 'LocalVisBackend'}]}
         cfg.setdefault('type', 'Visualizer')
-        cfg.setdefault('name', self._experiment_name)
         cfg.setdefault('save_dir', self._log_dir)
-        return VISUALIZERS.build(cfg)
+        with VISUALIZERS.switch_scope_and_registry(cfg.get('_scope_')) as registry:
+            kind = registry.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
+        # A name gives back the visualizer that has it already, which may write to the folder of another run.
+        cfg['name'] = _unused_name(kind, cfg.get('name', self._experiment_name))
+        return VISUALIZERS.build(_like(visualizer, cfg) if isinstance(visualizer, dict) else cfg)
 
     def build_log_processor(self, log_processor: LogProcessor | dict) -> LogProcessor:
         if isinstance(log_processor, LogProcessor):
@@ -684,6 +684,14 @@ class Runner:
         """Write the config to the work dir."""
         name = Path(self.cfg.filename).name if self.cfg.filename else f'{self._timestamp}.py'
         self.cfg.dump(str(Path(self._work_dir, name)))
+
+
+def _unused_name(kind: Any, name: str) -> str:
+    """`name`, or the first of `name_1`, `name_2`, … that no instance of the managed class `kind` has."""
+    chosen, number = name, 1
+    while kind is not None and kind.check_instance_created(chosen):
+        chosen, number = f'{name}_{number}', number + 1
+    return chosen
 
 
 def _like(original: dict, changed: dict) -> dict:

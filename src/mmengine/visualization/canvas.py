@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -31,4 +32,28 @@ class Canvas:
         return img_from_canvas(self.canvas)
 
 
-__all__ = ['Canvas']
+def show_window(image: np.ndarray, win_name: str, wait_time: float, continue_key: str, figure_cfg: dict) -> None:
+    """Show an image in a window of matplotlib.
+
+    Args:
+        wait_time: seconds; 0: until `continue_key` is pressed or the window is closed.
+
+    Raises:
+        RuntimeError: there is no screen.
+    """
+    plt = optional('matplotlib.pyplot', 'viz')
+    if plt.get_backend().lower() in ('agg', 'pdf', 'svg', 'ps', 'cairo', 'template'):
+        raise RuntimeError(f'matplotlib opens no windows here (its backend is {plt.get_backend()}): write files')
+    figure = plt.figure(num=win_name, **figure_cfg)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis('off')
+    axes.imshow(image)
+    pressed: list[str] = []
+    figure.canvas.mpl_connect('key_press_event', lambda event: pressed.append(event.key))
+    end = time.monotonic() + wait_time if wait_time > 0 else float('inf')
+    while plt.fignum_exists(win_name) and continue_key not in pressed and time.monotonic() < end:
+        plt.pause(0.02)
+    plt.close(figure)
+
+
+__all__ = ['Canvas', 'show_window']

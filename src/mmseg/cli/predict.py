@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 from rich.progress import track
 
+from mmengine.checkpoint import trust_checkpoints
 from mmengine.utils.errors import DataError
 from mmseg.apis import inference_model, init_model, show_result_pyplot
 
@@ -20,13 +21,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--config', required=True, help='config file')
     parser.add_argument('--checkpoint', required=True, help='checkpoint file')
     parser.add_argument('--out-dir', required=True, help='folder for <name>.png (class ids) and <name>_overlay.jpg')
+    parser.add_argument(
+        '--trust-checkpoint', action='store_true', help='load a checkpoint that carries code: it can do anything'
+    )
     parser.add_argument('--device', default=None, help='e.g. cuda:0 or cpu; the accelerator if there is one')
 
 
 def run(args: argparse.Namespace) -> None:
     """Write a mask and an overlay for each image."""
     images = list(find_images(args.images))
-    model = init_model(args.config, args.checkpoint, device=args.device)
+    with trust_checkpoints(args.trust_checkpoint):
+        model = init_model(args.config, args.checkpoint, device=args.device)
     out = Path(args.out_dir)
     out.mkdir(parents=True, exist_ok=True)
     for image in track(images, description='predict'):

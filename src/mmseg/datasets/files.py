@@ -59,7 +59,10 @@ def check_files(owner: str, paths: Iterable[str], what: str, origin: str) -> Non
     if not listings[folder]:
         there = f'the folder {folder} is empty or does not exist'
     else:
-        near = difflib.get_close_matches(name, listings[folder], n=1, cutoff=0.0)
+        # Names that begin alike come first: a wrong suffix is the usual case.
+        begin = max(len(os.path.commonprefix([name, other])) for other in listings[folder])
+        alike = [other for other in listings[folder] if other.startswith(name[:begin])]
+        near = difflib.get_close_matches(name, alike, n=1, cutoff=0.0)
         there = f'the nearest file name there is {near[0]!r}'
     shown = ', '.join(absent[:3]) + (', …' if len(absent) > 3 else '')
     raise DataError(f'{owner}: {len(absent)} of {total} {what} do not exist: {shown}; {there}. {origin}')

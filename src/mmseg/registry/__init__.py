@@ -1,7 +1,9 @@
 from .registry import (
+    BATCH_SAMPLERS,
     DATA_SAMPLERS,
     DATASETS,
     EVALUATOR,
+    FUNCTIONS,
     HOOKS,
     INFERENCERS,
     LOG_PROCESSORS,
@@ -24,6 +26,8 @@ from .registry import (
 )
 
 __all__ = [
+    'BATCH_SAMPLERS',
+    'FUNCTIONS',
     'DATASETS',
     'DATA_SAMPLERS',
     'EVALUATOR',

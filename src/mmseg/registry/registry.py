@@ -18,6 +18,7 @@ MODEL_WRAPPERS = Registry('model wrapper', parent=root.MODEL_WRAPPERS, scope='mm
 WEIGHT_INITIALIZERS = Registry(
     'weight initializer', parent=root.WEIGHT_INITIALIZERS, scope='mmseg', locations=['mmseg.models']
 )
+BATCH_SAMPLERS = Registry('batch sampler', parent=root.BATCH_SAMPLERS, scope='mmseg', locations=['mmseg.datasets'])
 OPTIMIZERS = Registry('optimizer', parent=root.OPTIMIZERS, scope='mmseg', locations=['mmseg.engine.optimizers'])
 OPTIM_WRAPPERS = Registry(
     'optimizer wrapper', parent=root.OPTIM_WRAPPERS, scope='mmseg', locations=['mmseg.engine.optimizers']
@@ -42,3 +43,4 @@ VISBACKENDS = Registry(
 )
 LOG_PROCESSORS = Registry('log processor', parent=root.LOG_PROCESSORS, scope='mmseg', locations=['mmseg.visualization'])
 INFERENCERS = Registry('inferencer', parent=root.INFERENCERS, scope='mmseg', locations=['mmseg.apis'])
+FUNCTIONS = Registry('function', parent=root.FUNCTIONS, scope='mmseg', locations=['mmseg.datasets'])

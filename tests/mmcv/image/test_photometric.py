@@ -41,7 +41,7 @@ def test_simple_maps():
     assert (mmcv.lut_transform(IMG, table) == table[IMG]).all()
     with pytest.raises(ValueError, match='255'):
         mmcv.lut_transform(IMG.astype(int) * 3, table)
-    with pytest.raises(ValueError, match='shape'):
+    with pytest.raises(ValueError, match='clahe takes|shape'):
         mmcv.clahe(IMG)
     assert mmcv.clahe(IMG[..., 0]).std() > IMG[..., 0].std()
 

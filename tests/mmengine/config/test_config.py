@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import copy
 import pickle
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mmengine.config import Config, ConfigDict, DictAction
-from mmengine.config.pretty import format_config
+from mmengine.config import Config, ConfigDict, where
 from mmengine.utils.errors import ConfigError
 
 
@@ -85,10 +81,10 @@ def test_a_value_taken_from_a_base_is_one_of_its_own_afterwards(files: Any) -> N
 def test_base_variables_compute_and_stand_in_strings(files: Any) -> None:
     folder = files(
         base_py="n = 3\npath = '/data'\n",
-        a_py="_base_ = 'base.py'\nm = {{_base_.n}} * 2\ntext = 'x{{ _base_.n }}y'\nroot = '{{_base_.path}}/z'\n",
+        a_py="_base_ = 'base.py'\nm = {{_base_.n}} * 2\nword = 'x{{ _base_.n }}y'\nroot = '{{_base_.path}}/z'\n",
         b_json='{"_base_": "base.py", "m": "{{_base_.n}}", "root": "{{_base_.path}}/z"}',
     )
-    assert load(folder / 'a.py') == {'n': 3, 'path': '/data', 'm': 6, 'text': 'x3y', 'root': '/data/z'}
+    assert load(folder / 'a.py') == {'n': 3, 'path': '/data', 'm': 6, 'word': 'x3y', 'root': '/data/z'}
     assert load(folder / 'b.json') == {'n': 3, 'path': '/data', 'm': 3, 'root': '/data/z'}
 
 
@@ -244,52 +240,168 @@ def test_missing_attributes_name_what_is_near() -> None:
     assert cfg.get('optimzer') is None
 
 
-# -------------------------------------------------------------------------------------------------------- properties
-
-leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-trees = st.recursive(
-    leaves,
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.lists(inner, max_size=3).map(tuple)
-        | st.dictionaries(st.text(max_size=4), inner, max_size=3)
-    ),
-    max_leaves=12,
-)
-names = st.from_regex(r'[a-z][a-z0-9]{0,4}', fullmatch=True).filter(lambda n: n not in ('as', 'if', 'in', 'is', 'or'))
+def test_an_environment_variable_without_a_value(files: Any) -> None:
+    folder = files(a_py="x = 1\ny = '{{$SURELY_NOT_SET:}}'\n")
+    with pytest.raises(ConfigError, match=r'SURELY_NOT_SET is not set, and .*a\.py:2 gives it no default'):
+        load(folder / 'a.py')
 
 
-def same(a: Any, b: Any) -> bool:
-    return repr(a) == repr(b)  # NaN is not equal to itself
+def test_a_base_that_is_set_in_a_branch_is_refused(files: Any) -> None:
+    folder = files(base_py='x = 1\n', a_py="if True:\n    _base_ = 'base.py'\n")
+    with pytest.raises(ConfigError, match='_base_ should be assigned once, at the top level'):
+        load(folder / 'a.py')
 
 
-@settings(deadline=None, max_examples=150)
-@given(st.dictionaries(names, trees, max_size=4))
-def test_what_is_dumped_loads_as_it_was(values: dict) -> None:
-    cfg = Config(copy.deepcopy(values))
-    namespace: dict = {}
-    exec(format_config(cfg.to_dict()), namespace)
-    assert same({k: namespace[k] for k in values}, values)
-    assert type(cfg.to_dict()) is dict and same(cfg.to_dict(), values)
+def test_a_base_variable_that_no_base_sets(files: Any) -> None:
+    folder = files(base_py='x = 1\n', a_py="_base_ = 'base.py'\ny = {{_base_.z.w}}\n")
+    with pytest.raises(ConfigError, match=r'_base_\.z\.w.* is not set by any base'):
+        load(folder / 'a.py')
 
 
-@settings(deadline=None, max_examples=100)
-@given(
-    st.recursive(
-        st.integers() | st.booleans() | st.none() | st.from_regex(r'[a-z]{4,6}', fullmatch=True),
-        lambda x: st.lists(x, min_size=1, max_size=3) | st.lists(x, min_size=1, max_size=3).map(tuple),
-        max_leaves=8,
+@pytest.mark.parametrize(('suffix', 'text'), [('json', '{"a": 1,\n "b": }'), ('yaml', 'a: 1\nb: [\n')])
+def test_broken_data_is_named_by_line(tmp_path: Path, suffix: str, text: str) -> None:
+    path = tmp_path / f'a.{suffix}'
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf'a\.{suffix}:[23] cannot be read'):
+        load(path)
+
+
+@pytest.mark.parametrize('key', ['filename', 'text', 'pretty_text', 'env_variables'])
+def test_reserved_keys(files: Any, key: str) -> None:
+    folder = files(a_py=f'x = 1\n{key} = 2\n')
+    with pytest.raises(KeyError, match=rf'{key} is an attribute of every config.*a\.py:2'):
+        load(folder / 'a.py')
+
+
+# ---------------------------------------------------------------------------------------------- packages and strings
+
+
+@pytest.mark.parametrize('place', ['inside/.mim/configs', 'inside/.mim', 'inside/configs', 'checkout'])
+def test_bases_of_other_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    name = f'package_with_configs_{place.replace("/", "_").replace(".", "_")}'
+    package = tmp_path / 'src' / name
+    package.mkdir(parents=True)
+    (package / '__init__.py').touch()
+    folder = tmp_path / 'configs' if place == 'checkout' else package / place.removeprefix('inside/')
+    (folder / 'sub').mkdir(parents=True)
+    (folder / 'sub/base.py').write_text('x = 1\n')
+    (tmp_path / 'a.py').write_text(f"_base_ = '{name}::sub/base.py'\n")
+    monkeypatch.syspath_prepend(str(tmp_path / 'src'))
+    assert load(tmp_path / 'a.py') == {'x': 1}
+    (tmp_path / 'a.py').write_text(f"_base_ = ['{name}::sub/bace.py']\n")
+    with pytest.raises(ConfigError, match=r'near it there are base\.py'):
+        load(tmp_path / 'a.py')
+    (tmp_path / 'a.py').write_text("_base_ = 'no_such_package_here::base.py'\n")
+    with pytest.raises(ConfigError, match='is not installed'):
+        load(tmp_path / 'a.py')
+
+
+def test_bases_of_a_linked_config_lie_beside_the_link(tmp_path: Path) -> None:
+    (tmp_path / 'there').mkdir()
+    (tmp_path / 'there/a.py').write_text("_base_ = 'base.py'\nfolder = '{{fileDirname}}'\n")
+    (tmp_path / 'base.py').write_text('x = 1\n')
+    (tmp_path / 'a.py').symlink_to(tmp_path / 'there/a.py')
+    assert load(tmp_path / 'a.py') == {'x': 1, 'folder': tmp_path.as_posix()}
+
+
+def test_strings_are_loaded_without_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'base.py').write_text('x = 1\n')
+    cfg = Config.fromstring("_base_ = 'base.py'\ny = _base_.x + 1\n", '.py')
+    assert cfg.to_dict() == {'x': 1, 'y': 2} and cfg.filename is None
+    assert Config.fromstring('{"a": [1]}', '.json').a == [1]
+    with pytest.raises(OSError, match='file_format'):
+        Config.fromstring('a', '.xyz')
+    with pytest.raises(ConfigError, match=r'<string>\.py:1: '):
+        Config.fromstring('a = (', '.py')
+
+
+def test_loading_leaves_no_trace(files: Any) -> None:
+    import sys
+
+    folder = files(base_py='x = 1\n', a_py="_base_ = 'base.py'\ny = 2\n")
+    modules, path, listing = set(sys.modules), list(sys.path), sorted(folder.iterdir())
+    load(folder / 'a.py')
+    assert (set(sys.modules), sys.path, sorted(folder.iterdir())) == (modules, path, listing)
+
+
+# ---------------------------------------------------------------------------------------------------------- as a dict
+
+
+def test_config_dict_is_a_dict() -> None:
+    cfg = ConfigDict({'a': {'b': 1}, 'c': [{'d': 2}]}, e=({'f': 3},))
+    assert (cfg.a.b, cfg.c[0].d, cfg.e[0].f) == (1, 2, 3)
+    cfg.new = {'x': {'y': 1}}
+    assert isinstance(cfg.new.x, ConfigDict) and type(cfg.to_dict()['new']['x']) is dict
+    assert cfg == cfg.to_dict() and isinstance(cfg, dict)
+    assert cfg.pop('nothing') is None and cfg.pop('nothing', 5) == 5 and cfg.pop('new') == {'x': {'y': 1}}
+    assert cfg.setdefault('s', {'t': 1}).t == 1 and isinstance(cfg | {'u': {}}, ConfigDict)
+    cfg.merge({'a': {'c': 2}, 'v': 1})
+    assert cfg.a == {'b': 1, 'c': 2} and cfg.v == 1
+    with pytest.raises(AttributeError):
+        _ = ConfigDict().anything.below
+    assert not hasattr(cfg, 'nothing')
+
+
+def test_copies() -> None:
+    cfg = Config({'a': {'b': [1]}, 'c': [1]})
+    shallow, deep = cfg.copy(), copy.deepcopy(cfg)
+    cfg.a.b.append(2)
+    cfg.c.append(2)
+    assert shallow.a.b == [1, 2] and deep.a.b == [1]  # dicts are shared by a shallow copy,
+    assert shallow.c == [1]  # lists beside them are not
+
+
+def test_what_is_set_after_loading_says_so(files: Any) -> None:
+    cfg = Config.fromfile(files(a_py='optimizer = dict(\n    lr=1)\n') / 'a.py')
+    cfg.optimizer.lr = 2
+    origin = cfg.origin('optimizer.lr')
+    assert origin is not None and str(origin) == 'set in code' and origin.overrides is not None
+    assert origin.overrides.line == 2 and where(cfg.optimizer, 'lr') == 'optimizer.lr (set in code)'
+
+
+def test_entries_of_lists_that_options_change(files: Any) -> None:
+    cfg = Config.fromfile(files(a_py='steps = [1,\n    dict(a=1, b=1)]\n') / 'a.py')
+    cfg.merge_from_dict({'steps.0': 5, 'steps.1.a': 6, 'new': {'deep': {'x': 1}}})
+    assert cfg.to_dict() == {'steps': [5, {'a': 6, 'b': 1}], 'new': {'deep': {'x': 1}}}
+    assert [str(cfg.origin(k)) for k in ('steps.0', 'steps.1.a', 'new.deep.x')] == ['--cfg-options'] * 3
+    assert str(cfg.origin('steps.1.b')).endswith('a.py:2')
+    with pytest.raises(ConfigError, match=r'at steps\.7 \(--cfg-options\)'):
+        cfg.merge_from_dict({'steps.7': 5})
+
+
+def test_keys_that_hold_dots_have_origins(files: Any) -> None:
+    cfg = Config.fromfile(files(a_py="keys = {\n'a': dict(x=1),\n'a.b': dict(\nx=2)}\n") / 'a.py')
+    assert [cfg.origin(k).line for k in ('keys.a.x', 'keys.a.b', 'keys.a.b.x')] == [2, 3, 4]
+
+
+def test_lines_of_data_files(files: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = files(
+        a_yaml='model:\n  head:\n    type: A\n  tail:\n    type: B\nsteps:\n  - type: C\n',
+        b_json='{"model": {\n  "head": {"type": "A"},\n  "tail": {\n    "type": "B"}}}',
+        c_toml='[model]\nx = 1\n[model.head]\ny = 2\n',
     )
-)
-def test_dict_action_reads_what_it_is_given(value: Any) -> None:
-    def text(v: Any) -> str:
-        if isinstance(v, list):
-            return f'[{",".join(map(text, v))}]'
-        if isinstance(v, tuple):
-            return f'({",".join(map(text, v))}{"," if len(v) == 1 else ""})'
-        return str(v)
+    monkeypatch.chdir(folder)
+    cfg = Config.fromfile('a.yaml')
+    assert [cfg.origin(k).line for k in ('model.head.type', 'model.tail.type', 'steps.0.type')] == [3, 5, 7]
+    cfg = Config.fromfile('b.json')
+    assert [cfg.origin(k).line for k in ('model.head.type', 'model.tail', 'model.tail.type')] == [2, 3, 4]
+    assert Config.fromfile('c.toml').origin('model.head.y').line == 4
+    with pytest.raises(KeyError):
+        cfg.origin('model.nothing')
 
-    parser = argparse.ArgumentParser()
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-    value = 'word' if value in ('true', 'false', 'none') else value
-    assert parser.parse_args(['--cfg-options', f'a.b={text(value)}']).cfg_options == {'a.b': value}
+
+def test_auto_argparser(files: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = files(a_py="lr = 0.1\nopt = dict(name='x', steps=[1, 2])\nflag = False\nd = [dict(a=1)]\n")
+    line = ['prog', str(folder / 'a.py'), '--lr', '0.5', '--opt.steps', '3', '4']
+    monkeypatch.setattr('sys.argv', line)
+    parser, cfg = Config.auto_argparser()
+    args = parser.parse_args()
+    assert args.lr == 0.5 and getattr(args, 'opt.steps') == [3, 4] and cfg.lr == 0.1
+
+
+def test_diff(files: Any) -> None:
+    folder = files(a_py='x = 1\ny = 2\n', b_py='x = 1\ny = 3\n')
+    lines = Config.diff(str(folder / 'a.py'), Config.fromfile(folder / 'b.py')).splitlines()
+    assert '-y = 2' in lines and '+y = 3' in lines and '-x = 1' not in lines
+    assert Config.diff(folder / 'a.py', folder / 'a.py') == ''

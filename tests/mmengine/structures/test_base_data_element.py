@@ -42,7 +42,9 @@ def test_fields_of_both_kinds_are_listed_in_order() -> None:
     assert element.all_keys() == ['img_path', 'shape', 'boxes', 'scores', 'gt']
     assert [k for k, _ in element.all_items()] == element.all_keys()
     assert element.metainfo == {'img_path': 'a.png', 'shape': [4, 5]}
-    assert element.metainfo_values() == ['a.png', [4, 5]] and len(element.values()) == 3 and len(element.all_values()) == 5
+    assert (
+        element.metainfo_values() == ['a.png', [4, 5]] and len(element.values()) == 3 and len(element.all_values()) == 5
+    )
     assert 'gt' in element and 'img_path' in element and 'nothing' not in element
     assert element.get('nothing', 7) == 7 and element.get('img_path') == 'a.png'
 
@@ -150,7 +152,9 @@ def test_repr_shows_fields_and_nesting() -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(st.tuples(st.sampled_from(['set', 'del', 'meta']), st.sampled_from('abcd'), st.integers()), max_size=12))
+@given(
+    st.lists(st.tuples(st.sampled_from(['set', 'del', 'meta']), st.sampled_from('abcd'), st.integers()), max_size=12)
+)
 def test_behaves_like_two_dicts(steps: list) -> None:
     element, data, meta = BaseDataElement(), {}, {}
     for action, name, value in steps:

@@ -17,7 +17,12 @@ def test_two_dimensions_become_three() -> None:
 
 @pytest.mark.parametrize(
     ('value', 'error'),
-    [(torch.zeros(3, 3), ValueError), (torch.zeros(4), ValueError), (torch.zeros(1, 1, 4, 5), ValueError), (3, TypeError)],
+    [
+        (torch.zeros(3, 3), ValueError),
+        (torch.zeros(4), ValueError),
+        (torch.zeros(1, 1, 4, 5), ValueError),
+        (3, TypeError),
+    ],
 )
 def test_other_sizes_are_refused(value: Any, error: type) -> None:
     pixels = PixelData(label=torch.zeros(4, 5))

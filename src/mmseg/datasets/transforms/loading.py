@@ -15,7 +15,15 @@ from mmseg.registry import TRANSFORMS
 
 
 def _as_labels(mask: np.ndarray, path: str) -> np.ndarray:
-    """uint8 where the labels fit, else int32; never wrapped around."""
+    """`(H, W)`, uint8 where the labels fit, else int32; never wrapped around."""
+    if mask.ndim == 3:
+        # A grey image may have been saved with its channel repeated; anything else is a picture in colours.
+        if mask.shape[2] not in (3, 4) or not (mask[..., :3] == mask[..., :1]).all():
+            raise DataError(
+                f'the mask {path} has shape {mask.shape}: it holds colours, where one class id a pixel is needed; '
+                'convert it with the palette of the dataset'
+            )
+        mask = mask[..., 0]
     if mask.dtype == np.uint8:
         return mask
     if mask.size and (mask.min() < 0 or mask.max() > 255):

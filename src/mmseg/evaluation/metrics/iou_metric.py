@@ -91,13 +91,13 @@ class IoUMetric(BaseMetric):
             DataError: prediction and annotation have different sizes.
         """
         for sample in data_samples:
-            prediction = sample['pred_sem_seg']['data'].squeeze()
+            prediction = _plane(sample['pred_sem_seg']['data'])
             if self.output_dir is not None:
                 self._write(prediction, sample)
             self._seen += 1
             if self.format_only or self._is_padding():
                 continue
-            label = sample['gt_sem_seg']['data'].squeeze()
+            label = _plane(sample['gt_sem_seg']['data'])
             if label.shape != prediction.shape:
                 raise DataError(
                     f'the annotation of {_path(sample)} has the size {tuple(label.shape)}, '
@@ -273,6 +273,11 @@ def _check_names(metrics: Sequence[str]) -> None:
         raise ConfigError(
             f'iou_metrics should be among {", ".join(METRICS_OF)}, but got {", ".join(map(str, unknown))}'
         )
+
+
+def _plane(data: torch.Tensor) -> torch.Tensor:
+    """`(1, H, W)` or `(H, W)` as `(H, W)`."""
+    return data.reshape(data.shape[-2:])
 
 
 def _path(sample: dict) -> str:
