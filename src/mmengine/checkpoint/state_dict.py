@@ -148,12 +148,12 @@ def load_state_dict(
     load(module, state, '')
     mismatch = _Mismatch([key for key in missing if 'num_batches_tracked' not in key], unexpected)
     mismatch.add_errors(errors)
-    own = len(get_state_dict(module))
+    own = sum('num_batches_tracked' not in key for key in get_state_dict(module))
     if not str(mismatch):
         return
     if strict:
         raise CheckpointError(f'the model and the checkpoint do not match exactly (strict)\n{mismatch}')
-    fitting = own - len(missing) - len(mismatch.shapes)
+    fitting = own - len(mismatch.missing) - len(mismatch.shapes)
     if own and state_dict and fitting < _LEAST_SHARE * own:
         raise CheckpointError(
             f'{fitting or "nothing"} of {own} entries of the {type(module).__name__} is in the checkpoint: it is of another model, or its names '

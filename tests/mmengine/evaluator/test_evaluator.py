@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,6 +9,7 @@ import torch
 from mmengine.evaluator import BaseMetric, DumpResults, Evaluator, get_metric_value
 from mmengine.evaluator.metric import _to_cpu, samples_of_rank
 from mmengine.fileio import load
+from mmengine.logging import MMLogger
 from mmengine.registry import EVALUATOR, METRICS
 from mmengine.structures import BaseDataElement
 from mmengine.utils.errors import ConfigError
@@ -48,6 +49,14 @@ def registered() -> Iterator[None]:
     METRICS.module_dict.pop('CountOfTest')
 
 
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture) -> Iterator[Callable[[], str]]:
+    """What is logged to a logger of this test's own."""
+    MMLogger.get_instance('test_log', log_level='INFO')
+    yield lambda: capsys.readouterr().out
+    MMLogger._instance_dict.pop('test_log')
+
+
 def test_results_are_collected_and_cleared() -> None:
     metric = Count()
     for _ in range(2):
@@ -69,17 +78,17 @@ def test_prefixes() -> None:
     assert list(Named().evaluate(0)) == ['mine/count'] and list(Named(prefix='x').evaluate(0)) == ['x/count']
 
 
-def test_an_empty_metric_says_so(capsys: pytest.CaptureFixture) -> None:
+def test_an_empty_metric_says_so(log: Callable[[], str]) -> None:
     assert Count().evaluate(2) == {'count': 0}
-    assert 'Count has no results' in capsys.readouterr().out
+    assert 'Count has no results' in log()
 
 
-def test_a_metric_may_accumulate(capsys: pytest.CaptureFixture) -> None:
+def test_a_metric_may_accumulate(log: Callable[[], str]) -> None:
     metric = Total(prefix='p')
     for _ in range(2):
         metric.process(None, [{'n': 1}, {'n': 4}])
         assert metric.evaluate(2) == {'p/total': 5}
-    assert 'no results' not in capsys.readouterr().out
+    assert 'no results' not in log()
 
 
 def test_wrong_arguments() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.registry import VISBACKENDS
 from mmengine.utils.errors import ConfigError, MissingDependencyError
 from mmengine.visualization import (
@@ -30,6 +32,14 @@ RED = np.full((4, 5, 3), (255, 0, 0), np.uint8)
 
 def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def log(capsys: pytest.CaptureFixture) -> Iterator[Callable[[], str]]:
+    """What is logged to a logger of this test's own."""
+    MMLogger.get_instance('test_log', log_level='INFO')
+    yield lambda: capsys.readouterr().out
+    MMLogger._instance_dict.pop('test_log')
 
 
 def test_local_files(tmp_path: Path) -> None:
@@ -64,7 +74,7 @@ def test_local_names_must_fit(tmp_path: Path) -> None:
         backend.add_image('a', RED.astype(float))
 
 
-def test_tensorboard_events(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_tensorboard_events(tmp_path: Path, log: Callable[[], str]) -> None:
     backend = VISBACKENDS.build({'type': 'TensorboardVisBackend', 'save_dir': str(tmp_path)})
     assert isinstance(backend, TensorboardVisBackend)
     backend.close()  # not used yet
@@ -74,7 +84,7 @@ def test_tensorboard_events(tmp_path: Path, capsys: pytest.CaptureFixture) -> No
     backend.add_config(Config({'a': 1}))
     assert backend.experiment is backend._tensorboard
     backend.close()
-    assert 'no curves: text' in capsys.readouterr().out
+    assert 'no curves: text' in log()
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(tmp_path))
