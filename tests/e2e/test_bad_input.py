@@ -25,7 +25,9 @@ def mmseg(tmp_path: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     """Runs the command in `tmp_path` with a config and the small data set; gives exit status and standard error."""
     monkeypatch.chdir(tmp_path)
 
-    def run(config: str = BASE, *arguments: str, command: str = 'train', checkpoint: str | None = None) -> tuple[int, str]:
+    def run(
+        config: str = BASE, *arguments: str, command: str = 'train', checkpoint: str | None = None
+    ) -> tuple[int, str]:
         Path('config.py').write_text(config)
         positional = ['config.py', *([checkpoint] if checkpoint else [])]
         with pytest.raises(SystemExit) as info:
@@ -68,8 +70,12 @@ def test_custom_imports(mmseg: Mmseg, body: str | None, root: str) -> None:
 
 
 def test_missing_data_folder(mmseg: Mmseg, shapes: Path) -> None:
-    dataset = "dataset=dict(_delete_=True, type='BaseSegDataset', metainfo=dict(classes=('a', 'b'), palette=[[0]*3, [9]*3]), "
-    config = f"train_dataloader = dict({dataset}data_prefix=dict(img_path='imagse', seg_map_path='masks'), pipeline=[]))\n"
+    dataset = (
+        "dataset=dict(_delete_=True, type='BaseSegDataset', metainfo=dict(classes=('a', 'b'), palette=[[0]*3, [9]*3]), "
+    )
+    config = (
+        f"train_dataloader = dict({dataset}data_prefix=dict(img_path='imagse', seg_map_path='masks'), pipeline=[]))\n"
+    )
     code, text = mmseg(BASE + config)
     assert code == 1 and only_message(text)
     assert str(shapes / 'imagse') in text and 'data_root' in text and 'images' in text
@@ -123,7 +129,9 @@ def test_checkpoint_of_another_model(mmseg: Mmseg, trained: Path) -> None:
     assert 'missing' in text.lower() and 'unexpected' in text.lower() and 'backbone.' in text
 
 
-def test_checkpoint_with_another_number_of_classes_lists_the_shapes(mmseg: Mmseg, trained: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_checkpoint_with_another_number_of_classes_lists_the_shapes(
+    mmseg: Mmseg, trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     code, text = mmseg(
         BASE + 'model = dict(decode_head=dict(num_classes=9))\n', command='test', checkpoint=str(trained)
     )
@@ -189,5 +197,3 @@ def test_predict_without_images(mmseg: Mmseg, trained: Path, tmp_path: Path, cap
     mask = cv2.imread(str(masks[0]), cv2.IMREAD_UNCHANGED)
     assert mask.shape == (160, 160) and mask.max() < 7 and len(np.unique(mask)) >= 1
     shutil.rmtree('out')
-
-

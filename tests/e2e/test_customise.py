@@ -44,7 +44,12 @@ def _without_text(code: str) -> str:
     tree = ast.parse(code)
     for node in ast.walk(tree):
         body = getattr(node, 'body', None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        if (
+            isinstance(body, list)
+            and body
+            and isinstance(body[0], ast.Expr)
+            and isinstance(body[0].value, ast.Constant)
+        ):
             body[0].value.value = ''
     return ast.dump(tree)
 
@@ -70,7 +75,7 @@ def check(code: str, work_dir: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-PROBE = '''
+PROBE = """
 import sys
 sys.path[:0] = {path!r}
 from mmengine.config import Config
@@ -95,7 +100,7 @@ def train(text, options):
     runner.register_hook(Probe())
     runner.train()
     return runner
-'''
+"""
 
 
 def copy_of_mmseg(folder: Path, edits: dict[str, str], files: dict[str, str]) -> Path:
@@ -116,7 +121,7 @@ CASES = {
         'my_project/new_hook.py',
         ('engine/hooks/__init__.py', 'from .new_hook import NewHook'),
         "custom_hooks = [dict(type='NewHook', a=2, b=3, priority='ABOVE_NORMAL')]",
-        "assert Probe.seen == [(i, 2 * i + 3) for i in range(4)], Probe.seen\n"
+        'assert Probe.seen == [(i, 2 * i + 3) for i in range(4)], Probe.seen\n'
         "hook = next(h for h in runner.hooks if type(h).__name__ == 'NewHook')\n"
         "assert hook.priority == 'ABOVE_NORMAL'",
     ),
@@ -186,7 +191,9 @@ def test_the_hook_reaches_the_model_inside_ddp(tmp_path: Path, shapes: Path) -> 
     options = dict(o.split('=', 1) for o in small_options(shapes))
     script = '\n'.join(
         [
-            PROBE.format(path=[], launcher='pytorch').replace("'config.py'", "'config%s.py' % __import__('os').environ['RANK']"),
+            PROBE.format(path=[], launcher='pytorch').replace(
+                "'config.py'", "'config%s.py' % __import__('os').environ['RANK']"
+            ),
             f'from mmengine.config import DictAction\noptions = {{k: DictAction._parse_iterable(v) for k, v in {options!r}.items()}}',
             f'runner = train({"_base_ = " + repr("mmseg::quickstart.py") + chr(10) + config!r}, options)',
             'from mmengine.model import is_model_wrapper\nassert is_model_wrapper(runner.model)',

@@ -58,17 +58,31 @@ def test_read_and_trained_on(name: str, shared: Path, tmp_path: Path) -> None:
         model=dict(
             type='EncoderDecoder',
             data_preprocessor=dict(
-                type='SegDataPreProcessor', mean=[120.0] * 3, std=[60.0] * 3, bgr_to_rgb=True, size=(96, 96), seg_pad_val=255
+                type='SegDataPreProcessor',
+                mean=[120.0] * 3,
+                std=[60.0] * 3,
+                bgr_to_rgb=True,
+                size=(96, 96),
+                seg_pad_val=255,
             ),
             backbone=dict(type='ResNetV1c', depth=18, base_channels=8, stem_channels=8, norm_cfg=dict(type='BN')),
             decode_head=dict(
-                type='FCNHead', in_channels=64, in_index=3, channels=8, num_convs=1, num_classes=classes, norm_cfg=dict(type='BN')
+                type='FCNHead',
+                in_channels=64,
+                in_index=3,
+                channels=8,
+                num_convs=1,
+                num_classes=classes,
+                norm_cfg=dict(type='BN'),
             ),
             test_cfg=dict(mode='whole'),
         ),
         work_dir=str(tmp_path),
         train_dataloader=dict(
-            batch_size=2, num_workers=0, dataset=dataset_cfg(shared, name), sampler=dict(type='InfiniteSampler', shuffle=True)
+            batch_size=2,
+            num_workers=0,
+            dataset=dataset_cfg(shared, name),
+            sampler=dict(type='InfiniteSampler', shuffle=True),
         ),
         train_cfg=dict(by_epoch=False, max_iters=3),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),

@@ -156,8 +156,8 @@ def load_state_dict(
     fitting = own - len(mismatch.missing) - len(mismatch.shapes)
     if own and state_dict and fitting < _LEAST_SHARE * own:
         raise CheckpointError(
-            f'{fitting or "nothing"} of {own} entries of the {type(module).__name__} is in the checkpoint: it is of another model, or its names '
-            f'have another prefix (see revise_keys, or prefix of init_cfg)\n{mismatch}'
+            f'{fitting} of {own} entries of the {type(module).__name__} are in the checkpoint: it is of another model, '
+            f'or its names have another prefix (see revise_keys, or prefix of init_cfg)\n{mismatch}'
         )
     if get_dist_info()[0] == 0:
         print_log(

@@ -76,7 +76,7 @@ class _SeekableBatches:
         return getattr(self.batches, name)
 
     def _skip(self, start: int) -> Iterator[list[int]]:
-        sampler = getattr(self.batches, 'sampler', None)
+        sampler: Any = getattr(self.batches, 'sampler', None)
         if type(self.batches) is BatchSampler and hasattr(sampler, 'set_position'):
             sampler.set_position(start * self.batches.batch_size)
             return iter(self.batches)
@@ -127,13 +127,13 @@ class KeyedDataLoader(DataLoader):
         )
 
     @property
-    def dataset(self) -> Any:  # type: ignore[override]
+    def dataset(self) -> Any:
         # torch reads this attribute when it starts an iterator; everybody else means the user's dataset.
         return self._keyed if self._serving else self._user_dataset
 
     @dataset.setter
-    def dataset(self, value: _KeyedDataset) -> None:
-        self._keyed = value
+    def dataset(self, value: Any) -> None:
+        self._keyed: _KeyedDataset = value
 
     @property
     def seed(self) -> int:

@@ -1,8 +1,8 @@
 """Randomness as a function of what it is for, instead of a stream that depends on who drew before.
 
 `random`, `numpy.random` and torch's CPU generator are seeded from a key: (seed, epoch, index) for a sample,
-(seed, rank, iteration) for a training step. Augmentation is then the same whatever the number of workers, the prefetching or the
-iteration that a run was resumed at, and nothing about random states has to be saved.
+(seed, rank, iteration) for a training step. Augmentation is then the same whatever the number of workers, the
+prefetching or the iteration that a run was resumed at, and nothing about random states has to be saved.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-
 
 # The seeding itself of `random.seed`, whose wrapper costs as much again in checks of its argument.
 _PYTHON = random.seed.__self__  # type: ignore[attr-defined]
@@ -54,12 +53,12 @@ _NUMPY_BITS = np.random.MT19937()
 def sample_randomness() -> Iterator[None]:
     """While inside, `seed_sample` may be called; on leaving, the global generators are as they were before."""
     python_state, torch_state = random.getstate(), torch.default_generator.get_state()
-    numpy_bits = np.random.get_bit_generator()
-    np.random.set_bit_generator(_NUMPY_BITS)
+    numpy_bits = np.random.mtrand.get_bit_generator()
+    np.random.mtrand.set_bit_generator(_NUMPY_BITS)
     try:
         yield
     finally:
-        np.random.set_bit_generator(numpy_bits)
+        np.random.mtrand.set_bit_generator(numpy_bits)
         torch.default_generator.set_state(torch_state)
         random.setstate(python_state)
 

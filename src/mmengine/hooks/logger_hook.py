@@ -67,8 +67,8 @@ class LoggerHook(Hook):
         if self.interval_exp_name > 0 and self.every_n_train_iters(runner, self.interval_exp_name):
             runner.logger.info(f'Exp name: {runner.experiment_name}')
         if not self.every_n_inner_iters(batch_idx, self.interval):
-            last = self.end_of_epoch(runner.train_dataloader, batch_idx)
-            if not last or (self.ignore_last and len(runner.train_dataloader) > self.interval):
+            length = len(runner.train_loop.dataloader)
+            if batch_idx + 1 != length or (self.ignore_last and length > self.interval):
                 return
         tag, text = runner.log_processor.get_log_after_iter(runner, batch_idx, 'train')
         runner.logger.info(text)

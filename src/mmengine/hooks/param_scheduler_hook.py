@@ -50,4 +50,4 @@ class ParamSchedulerHook(Hook):
             return
         for scheduler in all_schedulers(runner):
             if getattr(scheduler, 'need_val_args', False):
-                scheduler.step(metrics)
+                scheduler.step(metrics)  # type: ignore[call-arg]

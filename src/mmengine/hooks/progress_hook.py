@@ -76,7 +76,7 @@ class ProgressBarHook(Hook):
         )
         for handler in runner.logger.handlers:
             if type(handler) is logging.StreamHandler:
-                self._streams.append((handler, handler.setStream(_ConsoleStream(console))))  # type: ignore[arg-type]
+                self._streams.append((handler, handler.setStream(_ConsoleStream(console))))
         self._progress.start()
 
     def before_train(self, runner: Runner) -> None:
@@ -88,9 +88,9 @@ class ProgressBarHook(Hook):
     ) -> None:
         if self._progress is None or self._train is None:
             return
-        numbers = {}
+        numbers: dict[str, Any] = {}
         if (runner.iter + 1) % self.interval == 0 or runner.iter + 1 == runner.max_iters:
-            numbers = {'numbers': self._numbers(runner)}
+            numbers['numbers'] = self._numbers(runner)
         self._progress.update(self._train, completed=runner.iter + 1, **numbers)
 
     def _numbers(self, runner: Runner) -> str:

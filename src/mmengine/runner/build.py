@@ -49,7 +49,7 @@ def build_dataloader(dataloader: DataLoader | dict, seed: int) -> DataLoader:
     if isinstance(init, dict):
         init = dict(init)
         function = FUNCTIONS.get(init.pop('type'))
-        init = partial(function, **init)  # type: ignore[arg-type]
+        init = partial(function, **init)
     if init is None and workers > 0:
         init = partial(worker_init_fn, num_workers=workers, rank=get_rank(), seed=seed)
     if workers == 0:
@@ -101,7 +101,7 @@ def build_optimizers(
         cfg.setdefault('type', 'OptimWrapper')
         return OPTIM_WRAPPERS.build(cfg)
     if optimizer is not None or 'constructor' in optim_wrapper:
-        return build_optim_wrapper(model, optim_wrapper)
+        return build_optim_wrapper(model, optim_wrapper)  # type: ignore[return-value]
     if any(isinstance(v, (Optimizer, OptimWrapper)) for v in optim_wrapper.values()):
         return OptimWrapperDict(**{k: build_optimizers(v, model) for k, v in optim_wrapper.items()})
     raise ConfigError(

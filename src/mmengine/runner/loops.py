@@ -64,7 +64,7 @@ class _TrainLoop(BaseLoop):
 
     def run_iter(self, batch_idx: int, data_batch: Any) -> None:
         """One step: `train_step` between its two stages."""
-        runner = self.runner
+        runner: Any = self.runner
         runner.seed_step(self._iter)
         runner.call_hook('before_train_iter', batch_idx=batch_idx, data_batch=data_batch)
         outputs = runner.model.train_step(data_batch, optim_wrapper=runner.optim_wrapper)
@@ -223,7 +223,7 @@ class _InfiniteDataloaderIterator:
         if batch:
             print_log(
                 f'the training data loader is a {type(self._dataloader).__name__} made outside of the runner and '
-                f'cannot seek: {batch} batches are loaded and dropped. Give the runner a config of it to resume at once.',
+                f'cannot seek: {batch} batches are loaded and dropped. Give the runner a config to resume at once.',
                 'current',
                 30,
             )
@@ -276,7 +276,7 @@ class _EvalLoop(BaseLoop):
     ) -> None:
         super().__init__(runner, dataloader)
         if isinstance(evaluator, (dict, Sequence)):
-            self.evaluator: Any = runner.build_evaluator(evaluator)  # type: ignore[arg-type]
+            self.evaluator: Any = runner.build_evaluator(evaluator)
         else:
             self.evaluator = evaluator
         meta = getattr(self.dataloader.dataset, 'metainfo', None)

@@ -169,7 +169,16 @@ class Runner:
             absent = 'model' if 'model' not in cfg else 'work_dir'
             hint = "; set it, e.g. cfg.work_dir = './work_dirs/my_run'" if absent == 'work_dir' else ''
             raise ConfigError(f'the config {getattr(cfg, "filename", None) or ""} has no {absent!r}{hint}')
-        skip = ('self', 'model', 'work_dir', 'resume', 'launcher', 'env_cfg', 'log_level', 'default_scope')
+        skip: tuple[str, ...] = (
+            'self',
+            'model',
+            'work_dir',
+            'resume',
+            'launcher',
+            'env_cfg',
+            'log_level',
+            'default_scope',
+        )
         skip += ('randomness', 'cfg')  # these need a value where the config has none
         names = [name for name in inspect.signature(cls.__init__).parameters if name not in skip]
         return cls(
@@ -374,7 +383,7 @@ class Runner:
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         if isinstance(visualizer, Visualizer):
             return visualizer
-        cfg = dict(visualizer) if visualizer is not None else {'vis_backends': [{'type': 'LocalVisBackend'}]}
+        cfg: dict[str, Any] = dict(visualizer or {'vis_backends': [{'type': 'LocalVisBackend'}]})
         cfg.setdefault('type', 'Visualizer')
         cfg.setdefault('save_dir', self._log_dir)
         with VISUALIZERS.switch_scope_and_registry(cfg.get('_scope_')) as registry:
@@ -394,7 +403,7 @@ class Runner:
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         return model if model is not unwrapped(model) else self.strategy.wrap(model, model_wrapper_cfg)
 
-    def build_dataloader(  # type: ignore[override]
+    def build_dataloader(
         self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
         """A loader from its config. All ranks use the common seed: with `diff_rank_seed` only the steps differ."""
@@ -577,7 +586,7 @@ class Runner:
         options = dict(option) if isinstance(option, dict) else {}
         model = unwrapped(self.model)
         # The forward alone: hooks, logging and the optimizer around it would only break the graph.
-        model.forward = torch.compile(model.forward, **options)  # type: ignore[method-assign]
+        model.forward = torch.compile(model.forward, **options)
         self.logger.info(f'the forward of {self._model_name} is compiled; its first call takes longer ({target})')
 
     def check_interrupt(self) -> None:

@@ -129,8 +129,8 @@ def _load_schedulers(schedulers: Any, states: Any, path: str) -> None:
         saved = states[name] if name else states
         if len(saved) != len(group):
             raise CheckpointError(
-                f'{path} holds {len(saved)} param_schedulers{f" of {name}" if name else ""}, the config has {len(group)}'
-                '; resume with the same schedule, or use load_from=... without resume to begin a new one'
+                f'{path} holds {len(saved)} param_schedulers{f" of {name}" if name else ""}, the config '
+                f'has {len(group)}; resume with the same schedule, or begin a new one with load_from=...'
             )
         for scheduler, state in zip(group, saved, strict=True):
             scheduler.load_state_dict(state)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -46,7 +46,7 @@ def init_model(
     cfg.model.pretrained = None
     cfg.model.train_cfg = None
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(cfg.model)
+    model: Any = MODELS.build(cfg.model)
     if checkpoint is not None:
         loaded = load_checkpoint(model, checkpoint, map_location='cpu')
         model.dataset_meta = _dataset_meta(cfg, loaded.get('meta', {}))
@@ -79,7 +79,7 @@ def inference_model(model: BaseSegmentor, img: ImageType) -> SegDataSample | Sam
         A data sample (or a list of them) with `pred_sem_seg` `(1, H, W)` int64 and `seg_logits` `(C, H, W)`.
     """
     images: list[Any] = list(img) if isinstance(img, (list, tuple)) else [img]
-    pipeline = _inference_pipeline(model.cfg, isinstance(images[0], np.ndarray))
+    pipeline = _inference_pipeline(cast(Config, model.cfg), isinstance(images[0], np.ndarray))
     batch = []
     for image in images:
         data = {'img': image} if isinstance(image, np.ndarray) else {'img_path': str(image)}
@@ -123,7 +123,8 @@ def show_result_pyplot(
     visualizer = SegLocalVisualizer(
         vis_backends=[{'type': 'LocalVisBackend'}] if save_dir else None, save_dir=save_dir, alpha=opacity
     )
-    visualizer.dataset_meta = {'classes': model.dataset_meta['classes'], 'palette': model.dataset_meta['palette']}
+    meta = cast(dict, model.dataset_meta)
+    visualizer.dataset_meta = {'classes': meta['classes'], 'palette': meta['palette']}
     visualizer.add_datasample(
         name=title,
         image=image,

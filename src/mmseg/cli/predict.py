@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import cv2
 from rich.progress import track
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
     out = Path(args.out_dir)
     out.mkdir(parents=True, exist_ok=True)
     for image in track(images, description='predict'):
-        result = inference_model(model, str(image))
+        result: Any = inference_model(model, str(image))
         mask = result.pred_sem_seg.data[0].cpu().numpy().astype('uint8')
         cv2.imwrite(str(out / f'{image.stem}.png'), mask)
         show_result_pyplot(model, str(image), result, show=False, out_file=str(out / f'{image.stem}_overlay.jpg'))

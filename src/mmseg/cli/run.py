@@ -21,7 +21,7 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         action=DictAction,
         metavar='KEY=VALUE',
-        help='override values of the config, e.g. train_cfg.max_iters=100 model.decode_head.loss_decode.loss_weight=0.4',
+        help='override values of the config, e.g. train_cfg.max_iters=100 train_pipeline.1.reduce_zero_label=True',
     )
     parser.add_argument(
         '--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='what started the processes'

@@ -64,7 +64,7 @@ def use_amp(cfg: Config) -> None:
 
 def next_steps(runner: Runner, config: str) -> str:
     """The commands that make sense after a training."""
-    checkpoint = next((h.last_ckpt for h in runner.hooks if getattr(h, 'last_ckpt', None)), None)
+    checkpoint = next(filter(None, (getattr(hook, 'last_ckpt', None) for hook in runner.hooks)), None)
     lines = [f'\nDone. Logs and checkpoints are in {runner.work_dir}']
     if checkpoint:
         lines += [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from mmengine.utils.errors import ConfigError
 
 from .base import BaseOptimWrapper
 
+_NO_CONTEXT = nullcontext()  # stateless, so one serves all iterations
 _CLIP: dict[str, Callable[..., Any]] = {'norm': clip_grad_norm_, 'value': clip_grad_value_}
 
 
@@ -78,14 +79,15 @@ class OptimWrapper(BaseOptimWrapper):
             self._clip_grad()
         self.optimizer.step(**kwargs)
 
-    @contextmanager
-    def optim_context(self, model: Any) -> Iterator[None]:
+    def optim_context(self, model: Any) -> AbstractContextManager[None]:
         """To run the forward and `update_params` in: gradients are not exchanged between ranks before the last
         iteration of an accumulation.
         """
-        if self.should_sync():
-            yield
-        elif hasattr(model, 'no_sync'):
+        return _NO_CONTEXT if self.should_sync() else self._without_sync(model)
+
+    @contextmanager
+    def _without_sync(self, model: Any) -> Iterator[None]:
+        if hasattr(model, 'no_sync'):
             with model.no_sync():
                 yield
         elif hasattr(model, 'set_requires_gradient_sync'):  # FSDP2

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 @HOOKS.register_module()
 class PredictionSheetHook(Hook):
-    """After training, writes `out_file` to the work dir: a row for each of the first samples of the validation set, with
-    the image, the prediction and the truth.
+    """After training, writes `out_file` to the work dir: a row for each of the first samples of the validation set,
+    with the image, the prediction and the truth.
 
     Args:
         num_samples: rows.
