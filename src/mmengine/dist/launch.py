@@ -3,6 +3,7 @@
 import atexit
 import os
 import subprocess
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -61,13 +62,19 @@ def init_dist(launcher: str, backend: str = 'nccl', init_backend: str = 'torch',
             raise ValueError(f'timeout should be a positive number of seconds, but got {timeout}')
         kwargs['timeout'] = timedelta(seconds=timeout)
     torch_dist.init_process_group(backend=backend, **kwargs)
-    # Left to the interpreter's own end, a thread of the group may still run and abort the process.
     atexit.register(_leave)
 
 
 def _leave() -> None:
+    """Leave the process group before the interpreter ends.
+
+    A thread of gloo may still hold a finished operation whose Python objects it can only free with the interpreter's
+    lock. If the interpreter ends first, that thread aborts the process ("terminate called without an active exception"),
+    and a training that has succeeded counts as failed. Sleeping hands the lock over.
+    """
     if torch_dist.is_initialized():
         torch_dist.destroy_process_group()
+        time.sleep(0.1)
 
 
 def _torchrun_environment(kwargs: dict[str, Any]) -> None:
