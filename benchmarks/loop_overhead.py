@@ -121,7 +121,9 @@ def main() -> None:
         keyed = min(keyed, runner(args.iters, args.log_interval, own_loader=True) * 1e6)
     print(f'bare loop               {plain:8.1f} us per iteration')
     for name, time_of in (('runner', ours), ('runner, its own loader', keyed)):
-        print(f'{name:<23} {time_of:8.1f} us per iteration, added {time_of - plain:6.1f} us, ratio {time_of / plain:.2f}')
+        print(
+            f'{name:<23} {time_of:8.1f} us per iteration, added {time_of - plain:6.1f} us, ratio {time_of / plain:.2f}'
+        )
 
 
 if __name__ == '__main__':

@@ -71,10 +71,16 @@ def test_a_reader_who_follows_the_page_ends_with_a_run_that_trains(command: str,
 def test_the_tour_of_the_readme(page: str, tmp_path: Path, shapes: Path) -> None:
     write_files(page, tmp_path)
     options = ['--cfg-options', *small_options(shapes)]
-    for command in ('train my_config.py', 'train my_config.py --resume', 'test my_config.py work_dirs/my_config/iter_4.pth'):
+    for command in (
+        'train my_config.py',
+        'train my_config.py --resume',
+        'test my_config.py work_dirs/my_config/iter_4.pth',
+    ):
         done = mmseg([*command.split(), *options], cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
-    predict = f'predict {shapes}/images/val --config my_config.py --checkpoint work_dirs/my_config/iter_4.pth --out-dir out'
+    predict = (
+        f'predict {shapes}/images/val --config my_config.py --checkpoint work_dirs/my_config/iter_4.pth --out-dir out'
+    )
     done = mmseg(predict.split(), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(list((tmp_path / 'out').glob('*_overlay.jpg'))) == 3

@@ -45,7 +45,9 @@ def test_from_cfg_keeps_further_keys_and_leaves_the_config_alone(tmp_path: Path)
 
 
 def test_logs_and_scalars_reach_the_files(tmp_path: Path) -> None:
-    runner = toy_runner(tmp_path, visualizer={'type': 'Visualizer', 'vis_backends': [{'type': 'LocalVisBackend'}]}, log_level='INFO')
+    runner = toy_runner(
+        tmp_path, visualizer={'type': 'Visualizer', 'vis_backends': [{'type': 'LocalVisBackend'}]}, log_level='INFO'
+    )
     runner.train()
     lines = [json.loads(line) for line in Path(runner.log_dir, 'vis_data', 'scalars.json').read_text().splitlines()]
     assert [line['step'] for line in lines if 'loss' in line] == [3, 6, 9, 12]
@@ -56,7 +58,9 @@ def test_logs_and_scalars_reach_the_files(tmp_path: Path) -> None:
 
 def test_tensorboard(tmp_path: Path) -> None:
     accumulator = pytest.importorskip('tensorboard.backend.event_processing.event_accumulator')
-    runner = toy_runner(tmp_path, visualizer={'type': 'Visualizer', 'vis_backends': [{'type': 'TensorboardVisBackend'}]})
+    runner = toy_runner(
+        tmp_path, visualizer={'type': 'Visualizer', 'vis_backends': [{'type': 'TensorboardVisBackend'}]}
+    )
     runner.train()
     events = accumulator.EventAccumulator(str(Path(runner.log_dir, 'vis_data')))
     events.Reload()
