@@ -3,9 +3,9 @@
     python benchmarks/loop_overhead.py [--iters 2000] [--repeats 5]
 
 A tiny model (Linear 8 -> 1 on batches of 4) in a loop of a few lines, and in `Runner` with its six default hooks. Both
-do: batch, forward, loss, backward, SGD step, over the same kind of `torch.utils.data.DataLoader` in this process. Prints
-the time per iteration of each, their difference in microseconds and their ratio; the best of the repeats counts, since
-a busy machine only ever adds time.
+A tiny model (Linear 8 -> 1 on batches of 4) in a loop of a few lines, and in `Runner` with its six default hooks.
+the time per iteration of each, their difference in microseconds and their ratio; the best of the repeats counts, for a
+busy machine only ever adds time.
 
 The third row is the runner with its own loader, which seeds the random generators before every sample so that resuming
 is exact. With loader workers, as in real trainings, that time passes in the workers.

@@ -238,7 +238,8 @@ class Registry:
         with DefaultScope.overwrite_default_scope(scope):
             current = DefaultScope.get_current_instance()
             found = None if current is None else self._registry_of(current.scope_name)
-            yield self if found is None else found
+            # The look-up from here comes by a parent anyway; to begin there would hide what is registered here.
+            yield self if found is None or found in self._line() else found
 
     def build(self, cfg: Any, *args: Any, **kwargs: Any) -> Any:
         """The object that `cfg` describes; see `build_from_cfg` for what it takes and raises."""

@@ -67,6 +67,16 @@ def test_the_default_scope_directs_the_root(tree: dict) -> None:
         tree['root'].build({'type': 'Cow', 'weight': 2})
 
 
+def test_a_default_scope_below_does_not_hide_what_a_registry_has_itself(tree: dict) -> None:
+    @tree['child'].register_module(name='Cat')
+    class FarmCat:
+        pass
+
+    with DefaultScope.overwrite_default_scope('zoo'):
+        assert type(tree['child'].build({'type': 'Cat'})) is FarmCat
+        assert type(tree['child'].build({'type': 'zoo.Cat'})) is not FarmCat
+
+
 def test_registering_twice_needs_force(tree: dict) -> None:
     with pytest.raises(KeyError, match='Cat is registered in the animal registry of zoo already') as info:
         tree['root'].register_module(name='Cat', module=Path)
