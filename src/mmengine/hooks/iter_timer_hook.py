@@ -57,9 +57,10 @@ class IterTimerHook(Hook):
         hub.update_scalar(f'{mode}/time', elapsed)
         if mode == 'train':
             self.time_sec_tot += elapsed
-            done = runner.iter - self.start_iter + 1
-            left = runner.max_iters - runner.iter - 1
-            hub.update_info('eta', self.time_sec_tot / done * left)
+            iteration = runner.iter + 1
+            hub.update_info(
+                'eta', self.time_sec_tot / (iteration - self.start_iter) * (runner.max_iters - iteration)
+            )
         else:
             self.time_sec_test_val += elapsed
             self._test_val_iters += 1

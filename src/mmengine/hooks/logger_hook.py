@@ -66,7 +66,7 @@ class LoggerHook(Hook):
     ) -> None:
         if self.interval_exp_name > 0 and self.every_n_train_iters(runner, self.interval_exp_name):
             runner.logger.info(f'Exp name: {runner.experiment_name}')
-        if not self.every_n_inner_iters(batch_idx, self.interval):
+        if (batch_idx + 1) % self.interval:
             length = len(runner.train_loop.dataloader)
             if batch_idx + 1 != length or (self.ignore_last and length > self.interval):
                 return

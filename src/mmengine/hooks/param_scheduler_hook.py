@@ -36,7 +36,8 @@ class ParamSchedulerHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
     ) -> None:
-        for scheduler in all_schedulers(runner):
+        schedulers = runner.param_schedulers
+        for scheduler in schedulers if type(schedulers) is list else all_schedulers(runner):
             if not scheduler.by_epoch and not getattr(scheduler, 'need_val_args', False):
                 scheduler.step()
 

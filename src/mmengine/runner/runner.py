@@ -297,19 +297,19 @@ class Runner:
 
     @property
     def train_loop(self) -> BaseLoop:
-        if not isinstance(self._train_loop, BaseLoop) and self._train_loop is not None:
+        if isinstance(self._train_loop, dict):
             self._train_loop = self.build_train_loop(self._train_loop)  # type: ignore[assignment]
         return cast(BaseLoop, self._train_loop)
 
     @property
     def val_loop(self) -> BaseLoop:
-        if not isinstance(self._val_loop, BaseLoop) and self._val_loop is not None:
+        if isinstance(self._val_loop, dict):
             self._val_loop = self.build_val_loop(self._val_loop)  # type: ignore[assignment]
         return cast(BaseLoop, self._val_loop)
 
     @property
     def test_loop(self) -> BaseLoop:
-        if not isinstance(self._test_loop, BaseLoop) and self._test_loop is not None:
+        if isinstance(self._test_loop, dict):
             self._test_loop = self.build_test_loop(self._test_loop)  # type: ignore[assignment]
         return cast(BaseLoop, self._test_loop)
 
