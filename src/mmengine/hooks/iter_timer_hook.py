@@ -58,9 +58,7 @@ class IterTimerHook(Hook):
         if mode == 'train':
             self.time_sec_tot += elapsed
             iteration = runner.iter + 1
-            hub.update_info(
-                'eta', self.time_sec_tot / (iteration - self.start_iter) * (runner.max_iters - iteration)
-            )
+            hub.update_info('eta', self.time_sec_tot / (iteration - self.start_iter) * (runner.max_iters - iteration))
         else:
             self.time_sec_test_val += elapsed
             self._test_val_iters += 1

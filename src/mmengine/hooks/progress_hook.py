@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -96,8 +97,11 @@ class ProgressBarHook(Hook):
     def _numbers(self, runner: Runner) -> str:
         scalars = runner.message_hub.log_scalars
         parts = [f'{k} {scalars[f"train/{k}"].current():.4g}' for k in ('loss', 'lr') if f'train/{k}' in scalars]
-        if is_cuda_available():
-            parts.append(f'{get_max_cuda_memory()} MB')
+        # The peak of the device, or of this process where there is none.
+        peak = (
+            get_max_cuda_memory() if is_cuda_available() else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+        )
+        parts.append(f'{peak} MB')
         return '  '.join(parts)
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
