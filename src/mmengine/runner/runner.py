@@ -17,7 +17,14 @@ from mmengine.checkpoint import _load_checkpoint, _load_checkpoint_to_model, fin
 from mmengine.config import Config, ConfigDict
 from mmengine.config.origin import where
 from mmengine.dataset.randomness import seed_step
-from mmengine.dist import get_dist_info, is_distributed, is_main_process, master_only
+from mmengine.dist import (
+    get_dist_info,
+    get_rank,
+    is_distributed,
+    is_main_process,
+    master_only,
+    sync_random_seed,
+)
 from mmengine.evaluator import Evaluator
 from mmengine.fileio import get_file_backend, join_path
 from mmengine.hooks import Hook
@@ -51,7 +58,7 @@ DEFAULT_HOOKS: dict[str, dict] = {
     'param_scheduler': {'type': 'ParamSchedulerHook'},
     'checkpoint': {'type': 'CheckpointHook', 'interval': 1},
 }
-# Other parts of the existing interface look up these by the name of their phase.
+# What must be given together for a phase to run.
 PHASES = {
     'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
     'val': ('val_dataloader', 'val_cfg', 'val_evaluator'),
@@ -274,11 +281,21 @@ class Runner(RunnerAccess):
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         return model if model is not unwrapped(model) else self.strategy.wrap(model, model_wrapper_cfg)
 
+    @staticmethod
     def build_dataloader(
-        self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
     ) -> DataLoader:
-        """A loader from its config. All ranks use the common seed: with `diff_rank_seed` only the steps differ."""
-        return build.build_dataloader(dataloader, self._base_seed if seed is None or diff_rank_seed else seed)
+        """A loader from its config.
+
+        Args:
+            seed: None draws one that all ranks share.
+            diff_rank_seed: says that `seed` has the rank added to it. All ranks must read in the same order.
+        """
+        if seed is None:
+            seed = sync_random_seed()
+        elif diff_rank_seed:
+            seed -= get_rank()
+        return build.build_dataloader(dataloader, seed)
 
     def build_optim_wrapper(self, optim_wrapper: Optimizer | OptimWrapper | dict) -> OptimWrapperType:
         return build.build_optimizers(optim_wrapper, self.model)

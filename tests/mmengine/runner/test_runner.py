@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.toy import ToyModel, toy_runner
+from helpers.toy import ToyDataset, ToyModel, toy_runner
 from torch.utils.data import DataLoader, TensorDataset
 
 from mmengine.config import Config
@@ -80,6 +80,12 @@ def test_save_best_of_an_unknown_metric_names_the_known_ones(tmp_path: Path) -> 
     hook = CheckpointHook(interval=5, by_epoch=False, save_best='mIoU')
     with pytest.raises(ConfigError, match="save_best='mIoU'.*mean"):
         toy_runner(tmp_path, default_hooks={'checkpoint': hook}).train()
+
+
+def test_a_data_loader_is_built_without_a_runner() -> None:
+    cfg = {'batch_size': 2, 'dataset': ToyDataset(4), 'sampler': {'type': 'DefaultSampler', 'shuffle': False}}
+    batches = list(Runner.build_dataloader(cfg, seed=3))
+    assert [torch.stack(b['data_samples']).tolist() for b in batches] == [[0, 1], [2, 3]]
 
 
 def test_a_ready_data_loader_serves_as_well(tmp_path: Path) -> None:
