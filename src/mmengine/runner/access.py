@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class RunnerAccess:
-    """Base of the runner. The attributes are set by its constructor."""
+    """Base of the runner. The attributes are set by its constructor; `builders.py` defines the three methods."""
 
     _experiment_name: str
     _model_name: str

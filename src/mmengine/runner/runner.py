@@ -19,36 +19,33 @@ from mmengine.config.origin import where
 from mmengine.dataset.randomness import seed_step
 from mmengine.dist import (
     get_dist_info,
-    get_rank,
     is_distributed,
     is_main_process,
     master_only,
-    sync_random_seed,
 )
 from mmengine.evaluator import Evaluator
 from mmengine.fileio import get_file_backend, join_path
 from mmengine.hooks import Hook
-from mmengine.logging import MessageHub, MMLogger
-from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
-from mmengine.registry import EVALUATOR, HOOKS, LOG_PROCESSORS, LOOPS, MODELS, RUNNERS, VISUALIZERS, DefaultScope
+from mmengine.logging import MMLogger
+from mmengine.optim import OptimWrapper, _ParamScheduler
+from mmengine.registry import EVALUATOR, HOOKS, RUNNERS, DefaultScope
 from mmengine.strategies import SingleDeviceStrategy, default_strategy, unwrapped
 from mmengine.utils import mkdir_or_exist
 from mmengine.utils.errors import ArgumentError, CheckpointError, ConfigError
 from mmengine.visualization import Visualizer
 
-from . import build, environment, state
-from .access import RunnerAccess
+from . import environment, state
 from .base_loop import BaseLoop
+from .builders import RunnerBuilders, unused_name
 from .hook_table import HookTable
 from .interrupt import InterruptFlag, TrainingInterrupted
-from .log_processor import LogProcessor
 from .loops import EpochBasedTrainLoop, IterBasedTrainLoop, TestLoop, ValLoop
 from .priority import Priority
 from .utils import set_random_seed
 
 ConfigType = dict | Config | ConfigDict
-ParamSchedulerType = list[_ParamScheduler] | dict[str, list[_ParamScheduler]]
-OptimWrapperType = OptimWrapper | OptimWrapperDict
+# Projects import these from here as well.
+__all__ = ['ConfigType', 'EpochBasedTrainLoop', 'Evaluator', 'IterBasedTrainLoop', 'Runner', 'TestLoop', 'ValLoop']
 
 DEFAULT_HOOKS: dict[str, dict] = {
     'runtime_info': {'type': 'RuntimeInfoHook'},
@@ -67,7 +64,7 @@ PHASES = {
 
 
 @RUNNERS.register_module()
-class Runner(RunnerAccess):
+class Runner(RunnerBuilders):
     """Trains, validates and tests a model.
 
     Every part may be given as a config or as the finished object. What a phase needs must be given together
@@ -244,77 +241,9 @@ class Runner(RunnerAccess):
         filename = getattr(self.cfg, 'filename', None)
         base = f'{Path(filename).stem}_{self._timestamp}' if filename else self._timestamp
         # Two runs of a process within a second must not share logger and message hub.
-        return _unused_name(MMLogger, base)
+        return unused_name(MMLogger, base)
 
-    # ------------------------------------------------------------------ builders; override one to change one part
-
-    def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any) -> MMLogger:
-        if log_file is None:
-            log_file = str(Path(self._log_dir, f'{self._timestamp}.log'))
-        kwargs.setdefault('name', self._experiment_name)
-        kwargs.setdefault('file_mode', 'a')
-        return MMLogger.get_instance(log_level=log_level, log_file=log_file, **kwargs)
-
-    def build_message_hub(self, message_hub: dict | None = None) -> MessageHub:
-        return MessageHub.get_instance(**{'name': self._experiment_name, **(message_hub or {})})
-
-    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
-        if isinstance(visualizer, Visualizer):
-            return visualizer
-        cfg: dict[str, Any] = dict(visualizer or {'vis_backends': [{'type': 'LocalVisBackend'}]})
-        cfg.setdefault('type', 'Visualizer')
-        cfg.setdefault('save_dir', self._log_dir)
-        with VISUALIZERS.switch_scope_and_registry(cfg.get('_scope_')) as registry:
-            kind = registry.get(cfg['type']) if isinstance(cfg['type'], str) else cfg['type']
-        # A name gives back the visualizer that has it already, which may write to the folder of another run.
-        cfg['name'] = _unused_name(kind, cfg.get('name', self._experiment_name))
-        return VISUALIZERS.build(_like(visualizer, cfg) if isinstance(visualizer, dict) else cfg)
-
-    def build_log_processor(self, log_processor: LogProcessor | dict) -> LogProcessor:
-        if isinstance(log_processor, LogProcessor):
-            return log_processor
-        return LOG_PROCESSORS.build({'type': 'LogProcessor', **log_processor})
-
-    def build_model(self, model: nn.Module | dict) -> nn.Module:
-        return model if isinstance(model, nn.Module) else MODELS.build(model)
-
-    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        return model if model is not unwrapped(model) else self.strategy.wrap(model, model_wrapper_cfg)
-
-    @staticmethod
-    def build_dataloader(
-        dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
-    ) -> DataLoader:
-        """A loader from its config.
-
-        Args:
-            seed: None draws one that all ranks share.
-            diff_rank_seed: says that `seed` has the rank added to it. All ranks must read in the same order.
-        """
-        if seed is None:
-            seed = sync_random_seed()
-        elif diff_rank_seed:
-            seed -= get_rank()
-        return build.build_dataloader(dataloader, seed)
-
-    def build_optim_wrapper(self, optim_wrapper: Optimizer | OptimWrapper | dict) -> OptimWrapperType:
-        return build.build_optimizers(optim_wrapper, self.model)
-
-    def build_param_scheduler(self, scheduler: _ParamScheduler | dict | list) -> ParamSchedulerType:
-        loop = self._train_loop
-        by_epoch = isinstance(loop, EpochBasedTrainLoop)
-        length = len(self.train_dataloader) if by_epoch else None
-        return build.build_schedulers(scheduler, self.optim_wrapper, length, self.max_epochs)
-
-    def scale_lr(self, optim_wrapper: OptimWrapperType, auto_scale_lr: dict | None = None) -> None:
-        done = build.scale_learning_rate(optim_wrapper, auto_scale_lr, self._batch_size())
-        if done:
-            self.logger.info(done)
-
-    def _batch_size(self) -> int:
-        total = getattr(self.train_dataloader, 'global_batch_size', None)
-        return total // self._world_size if total else (self.train_dataloader.batch_size or 1)
-
+    # Here and not among the other builders: projects replace the name `Evaluator` of this module.
     def build_evaluator(self, evaluator: dict | list | Evaluator) -> Evaluator:
         if isinstance(evaluator, Evaluator):
             return evaluator
@@ -323,37 +252,6 @@ class Runner(RunnerAccess):
             cfg.setdefault('type', 'Evaluator')
             return EVALUATOR.build(cfg)
         return Evaluator(evaluator)
-
-    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        if isinstance(loop, BaseLoop):
-            return loop
-        cfg = dict(loop)
-        by_epoch = cfg.pop('by_epoch', None)
-        if 'type' in cfg:
-            if by_epoch is not None:
-                raise ConfigError(f'train_cfg has both type and by_epoch; `type` already decides\n  at {where(loop)}')
-            return LOOPS.build(_like(loop, cfg), default_args={'runner': self, 'dataloader': self._train_dataloader})
-        if by_epoch is None:
-            raise ConfigError(
-                'train_cfg needs `type` or `by_epoch`: dict(by_epoch=True, max_epochs=…) or '
-                f'dict(by_epoch=False, max_iters=…); it has {", ".join(loop) or "nothing"}\n  at {where(loop)}'
-            )
-        kind = EpochBasedTrainLoop if by_epoch else IterBasedTrainLoop
-        return LOOPS.build(
-            _like(loop, {**cfg, 'type': kind}), default_args={'runner': self, 'dataloader': self._train_dataloader}
-        )
-
-    def build_val_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        return self._build_eval_loop(loop, ValLoop, self._val_dataloader, self._val_evaluator)
-
-    def build_test_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        return self._build_eval_loop(loop, TestLoop, self._test_dataloader, self._test_evaluator)
-
-    def _build_eval_loop(self, loop: BaseLoop | dict, kind: type, dataloader: Any, evaluator: Any) -> BaseLoop:
-        if isinstance(loop, BaseLoop):
-            return loop
-        cfg = _like(loop, {'type': kind, **loop})
-        return LOOPS.build(cfg, default_args={'runner': self, 'dataloader': dataloader, 'evaluator': evaluator})
 
     # ------------------------------------------------------------------ hooks
 
@@ -581,20 +479,3 @@ class Runner(RunnerAccess):
         """Write the config to the work dir."""
         name = Path(self.cfg.filename).name if self.cfg.filename else f'{self._timestamp}.py'
         self.cfg.dump(str(Path(self._work_dir, name)))
-
-
-def _unused_name(kind: Any, name: str) -> str:
-    """`name`, or the first of `name_1`, `name_2`, … that no instance of the managed class `kind` has."""
-    chosen, number = name, 1
-    while kind is not None and kind.check_instance_created(chosen):
-        chosen, number = f'{name}_{number}', number + 1
-    return chosen
-
-
-def _like(original: dict, changed: dict) -> dict:
-    """`changed` as a copy of `original`, so that it keeps its address in the config."""
-    copied = copy.copy(original)
-    for key in [k for k in copied if k not in changed]:
-        del copied[key]
-    copied.update(changed)
-    return copied
