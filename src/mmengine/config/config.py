@@ -27,6 +27,7 @@ from .loading import SUFFIXES, Loader
 from .merge import DELETE_KEY, merge
 from .origin import Origin, origin_of, where
 from .pretty import format_config
+from .stand_ins import stand_in_of
 
 RESERVED_KEYS = ['filename', 'text', 'pretty_text', 'env_variables']
 COMMAND_LINE = '--cfg-options'
@@ -318,7 +319,7 @@ def import_custom(values: ConfigDict, folder: Path) -> None:
     imports = [wanted['imports']] if isinstance(wanted['imports'], str) else wanted['imports']
     for name in imports:
         try:
-            import_modules_from_strings([name])
+            import_modules_from_strings([stand_in_of(name.partition('.')[0]) or name])
         except Exception as error:
             root: BaseException = error
             while root.__cause__ is not None or root.__context__ is not None:

@@ -8,7 +8,7 @@ Where `build` looks for a `type`, in this order, all on one page:
 
 1. A class or function is what it is; only names are looked up.
 2. `scope.Name` begins at the registry of that scope, anywhere in the tree. If the tree has none yet, `scope.registry`
-   is imported, which makes it.
+   is imported, which makes it; for a package that is not installed, its stand-in (`mmengine.config.stand_ins`).
 3. A plain `Name` begins at the registry of the scope in force: `_scope_` of the config, or the default scope (that of
    `Runner(default_scope=...)` or `init_default_scope`). After that, or if there is none, at the registry that was
    asked.
@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import inspect
 import logging
 import sys
@@ -37,6 +36,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mmengine.config.origin import where
+from mmengine.config.stand_ins import is_installed, stand_in_of
 from mmengine.logging import print_log
 from mmengine.utils import is_seq_of
 from mmengine.utils.errors import UnknownTypeError
@@ -176,9 +176,9 @@ class Registry:
         """The registry of `scope` anywhere in the tree; the package of that name is asked for it, once."""
         root = self.root
         found = root._search_child(scope)
-        if found is None and scope not in root._asked and _is_installed(scope):
+        place = stand_in_of(scope) or (f'{scope}.registry' if is_installed(scope) else None)
+        if found is None and scope not in root._asked and place is not None:
             root._asked.add(scope)
-            place = f'{scope}.registry'
             root._import(place)
             if place in root._failed and _is_absent(place, root._failed[place]):
                 del root._failed[place]  # an ordinary package, such as torch
@@ -309,7 +309,7 @@ class Registry:
         if scope is not None and self.root._search_child(scope) is None:
             if _loaded(key) is not None:
                 lines.append(f'  {key} exists but is not registered: register it, or give the object itself as type')
-            elif not _is_installed(scope):
+            elif not is_installed(scope):
                 lines.append(f'  there is no registry of scope {scope!r}, and no package {scope!r} is installed')
         elif scope is None and current is None:
             lines.append("  no default scope is set: names of other packages need a prefix, as in 'mmseg.FCNHead'")
@@ -334,13 +334,6 @@ class Registry:
         folded = {other.lower(): other for other in known}
         near = [folded[n] for n in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
         return [f'  did you mean: {", ".join(f"{n} ({known[n][0]})" for n in near)}'] if near else []
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        return package.isidentifier() and importlib.util.find_spec(package) is not None
-    except ValueError:  # a module without a spec, such as `__main__`
-        return False
 
 
 def _is_absent(place: str, error: Exception) -> bool:
