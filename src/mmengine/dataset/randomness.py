@@ -13,6 +13,7 @@ import random
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,24 +25,41 @@ _seed_python = _random.Random.seed
 _hash, _pack, _unpack = hashlib.blake2b, struct.Struct('<4q').pack, struct.Struct('<QIQ').unpack
 
 
-def _seed(a: int, b: int, c: int, d: int) -> int:
-    """Seed Python's, numpy's and torch's CPU generator from a key; returns the seed for further devices."""
-    for_torch, for_numpy, for_python = _unpack(_hash(_pack(a, b, c, d), digest_size=20).digest())
+def _seeds(a: int, b: int, c: int, d: int) -> tuple[int, int, int]:
+    """Seeds of torch, numpy and Python from a key."""
+    return _unpack(_hash(_pack(a, b, c, d), digest_size=20).digest())
+
+
+def _seed(for_torch: int, for_numpy: int, for_python: int) -> None:
+    """Seed torch's CPU generator, numpy's and Python's."""
     _seed_python(_PYTHON, for_python)
     _PYTHON.gauss_next = None
     np.random.seed(for_numpy)  # of whatever bit generator is put in
     torch.default_generator.manual_seed(for_torch)
-    return for_torch
 
 
-def seed_step(seed: int, rank: int, iteration: int, device_module: Any = None) -> None:
-    """Seed the global generators for one training step (dropout, stochastic depth, …).
+def _apart(start: tuple[int, int, int], offset: int) -> tuple[int, int, int]:
+    """Seeds at `offset` from a hashed start. The generators' own initialisation keeps neighbours apart."""
+    for_torch, for_numpy, for_python = start
+    return (for_torch + offset) & 0xFFFFFFFFFFFFFFFF, (for_numpy + offset) & 0xFFFFFFFF, for_python + offset
 
-    `device_module` is `torch.cuda` or the like where the model runs on such a device.
+
+class StepSeeder:
+    """Seeds the global generators for training steps (dropout, stochastic depth, …) from (seed, rank, iteration).
+
+    Args:
+        device_module: `torch.cuda` or the like where the model runs on such a device.
     """
-    device_seed = _seed(seed, -1, rank, iteration)
-    if device_module is not None:
-        device_module.manual_seed(device_seed)
+
+    def __init__(self, seed: int, rank: int, device_module: Any = None) -> None:
+        self._start = _seeds(seed, -1, rank, 0)
+        self._device_module = device_module
+
+    def __call__(self, iteration: int) -> None:
+        seeds = _apart(self._start, iteration)
+        _seed(*seeds)
+        if self._device_module is not None:
+            self._device_module.manual_seed(seeds[0])
 
 
 # numpy's global generator is re-seeded on a bit generator of our own, put in for the time of a batch: this costs a
@@ -65,4 +83,9 @@ def sample_randomness() -> Iterator[None]:
 
 def seed_sample(seed: int, epoch: int, index: int, draw: int = 0) -> None:
     """Seed the global generators for sample `index` of `epoch`; only inside of `sample_randomness`."""
-    _seed(seed, epoch, index, draw)
+    _seed(*_apart(_sample_seeds(seed, epoch, draw), index))
+
+
+@lru_cache(maxsize=16)
+def _sample_seeds(seed: int, epoch: int, draw: int) -> tuple[int, int, int]:
+    return _seeds(seed, epoch, 0, draw)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmengine.registry import HOOKS
 
@@ -57,8 +57,9 @@ class IterTimerHook(Hook):
         hub.update_scalar(f'{mode}/time', elapsed)
         if mode == 'train':
             self.time_sec_tot += elapsed
-            iteration = runner.iter + 1
-            hub.update_info('eta', self.time_sec_tot / (iteration - self.start_iter) * (runner.max_iters - iteration))
+            loop: Any = runner.train_loop
+            done = loop.iter + 1
+            hub.update_info('eta', self.time_sec_tot / (done - self.start_iter) * (loop.max_iters - done))
         else:
             self.time_sec_test_val += elapsed
             self._test_val_iters += 1

@@ -64,15 +64,20 @@ class LoggerHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
     ) -> None:
-        if self.interval_exp_name > 0 and self.every_n_train_iters(runner, self.interval_exp_name):
+        if self.interval_exp_name > 0 and (runner.iter + 1) % self.interval_exp_name == 0:
             runner.logger.info(f'Exp name: {runner.experiment_name}')
-        if (batch_idx + 1) % self.interval:
-            length = len(runner.train_loop.dataloader)
-            if batch_idx + 1 != length or (self.ignore_last and length > self.interval):
-                return
+        if (batch_idx + 1) % self.interval and (
+            (self.ignore_last and batch_idx + 1 >= self.interval) or not self._is_logged_last(runner, batch_idx)
+        ):
+            return
         tag, text = runner.log_processor.get_log_after_iter(runner, batch_idx, 'train')
         runner.logger.info(text)
         runner.visualizer.add_scalars(tag, step=runner.iter + 1, file_path=self.json_log_path)
+
+    def _is_logged_last(self, runner: Runner, batch_idx: int) -> bool:
+        # An epoch shorter than an interval has no line but its last.
+        length = len(runner.train_loop.dataloader)
+        return batch_idx + 1 == length and not (self.ignore_last and length > self.interval)
 
     def after_val_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: Sequence | None = None

@@ -16,7 +16,7 @@ _MAX_PENDING = 1000
 class HistoryBuffer:
     """Values of one scalar with a count (a weight) each; the oldest are dropped beyond `max_length`.
 
-    `update` is cheap and never waits for a device: tensors stay where they are, detached. They are converted
+    `update` is cheap and never waits for a device: tensors on a device stay there, detached. They are converted
     together, in one transfer a device and dtype, when the history is read or 1000 of them are pending.
     """
 
@@ -53,7 +53,7 @@ class HistoryBuffer:
         kind = type(log_val)
         if kind is not float and kind is not int:
             log_val = _as_scalar(log_val)
-        if not isinstance(count, int | float):
+        if type(count) is not int and not isinstance(count, (int, float)):
             raise TypeError(f'count should be a number, but got {count!r}')
         pending = self._pending
         pending.append((log_val, count))
@@ -183,12 +183,14 @@ def _window(size: int | None) -> slice:
 
 
 def _as_scalar(value: Any) -> Any:
-    """A number, or a detached tensor of one element that stays on its device."""
+    """A number, or for a tensor of one element on an accelerator a detached copy there."""
     if isinstance(value, Tensor):
         if value.numel() != 1:
             raise TypeError(f'a scalar should be a tensor of one element, but its shape is {tuple(value.shape)}')
         if type(value) is not Tensor and hasattr(value, 'full_tensor'):
             value = value.full_tensor()  # a DTensor: all ranks are here now, but perhaps not when it is read
+        if value.is_cpu:
+            return float(value.detach() if value.requires_grad else value)  # in reach at once; cheaper than a copy
         # A leaf may be a parameter or a running value that is changed in place before it is read.
         if value.requires_grad:
             return value.detach().clone() if value.is_leaf else value.detach()

@@ -51,9 +51,12 @@ class HookTable:
 
     def call(self, stage: str, runner: Any, **kwargs: Any) -> None:
         """Run all methods of `stage`; an exception keeps its traceback and gains a note that names the hook."""
+        methods = self._methods.get(stage)
+        if methods is None:
+            methods = self.methods(stage)
         method: Any = None
         try:
-            for method in self.methods(stage):
+            for method in methods:
                 method(runner, **kwargs)
         except Exception as error:
             hook = getattr(method, '__self__', method)

@@ -73,14 +73,16 @@ class _TrainLoop(BaseLoop):
 
     def _validate_if_due(self, done: int, last: bool) -> None:
         """Validate after `done` epochs (iterations); a validation that a resumed run has behind it is not repeated."""
-        if self.runner.val_loop is None or self._iter == self._validated_at:
+        if not (last or done % self.val_interval == 0) or done < max(1, self.val_begin):
             return
-        if done > 0 and done >= self.val_begin and (last or done % self.val_interval == 0):
+        if self.runner.val_loop is not None and self._iter != self._validated_at:
             self.runner.val_loop.run()
             self._validated_at = self._iter
             self.runner.model.train()
 
     def _decide_current_val_interval(self) -> None:
+        if len(self.dynamic_milestones) == 1:
+            return
         done = self._epoch if isinstance(self, EpochBasedTrainLoop) else self._iter
         step = bisect.bisect(self.dynamic_milestones, done + 1)
         self.val_interval = self.dynamic_intervals[step - 1]

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from mmengine.checkpoint import _load_checkpoint, _load_checkpoint_to_model, find_latest_checkpoint, save_checkpoint
 from mmengine.config import Config, ConfigDict
 from mmengine.config.origin import where
-from mmengine.dataset.randomness import seed_step
+from mmengine.dataset.randomness import StepSeeder
 from mmengine.dist import (
     get_dist_info,
     is_distributed,
@@ -230,10 +230,7 @@ class Runner(RunnerBuilders):
         self._deterministic = deterministic
         self._seed = set_random_seed(seed, deterministic=deterministic, diff_rank_seed=diff_rank_seed)
         self._base_seed = self._seed - self._rank if diff_rank_seed else self._seed
-
-    def seed_step(self, iteration: int) -> None:
-        """Make the randomness of what follows a function of seed, rank and `iteration`."""
-        seed_step(self._base_seed, self._rank, iteration, self._device_module)
+        self.seed_step = StepSeeder(self._base_seed, self._rank, self._device_module)
 
     def _choose_experiment_name(self, name: str | None) -> str:
         if name is not None:

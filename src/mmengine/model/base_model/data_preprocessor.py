@@ -34,10 +34,13 @@ class BaseDataPreprocessor(nn.Module):
 
     def cast_data(self, data: Any) -> Any:
         """Move tensors and data elements in nested mappings and sequences; everything else passes."""
-        if isinstance(data, (torch.Tensor, BaseDataElement)):
-            return data.to(self._device, non_blocking=self._non_blocking)
+        if isinstance(data, torch.Tensor):
+            device = self._device
+            return data if data.device == device else data.to(device, non_blocking=self._non_blocking)
         if isinstance(data, (dict, Mapping)):  # the first is the quicker question
             return {key: self.cast_data(value) for key, value in data.items()}
+        if isinstance(data, BaseDataElement):
+            return data.to(self._device, non_blocking=self._non_blocking)
         if isinstance(data, (str, bytes)) or data is None:
             return data
         if isinstance(data, tuple) and hasattr(data, '_fields'):

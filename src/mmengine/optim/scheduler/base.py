@@ -41,6 +41,7 @@ class _ParamScheduler:
     """
 
     time_args: tuple[str, ...] = ()  # arguments that are counted as `begin` and `end` are
+    need_val_args = False  # whether `step` is to be called with the metrics of each validation
 
     def __init__(
         self,
@@ -104,14 +105,15 @@ class _ParamScheduler:
     def step(self) -> None:
         """Set the values of the next epoch or iteration."""
         self._global_step += 1
-        groups = self.optimizer.param_groups
+        groups, name = self.optimizer.param_groups, self.param_name
         if self.begin <= self._global_step < self.end:
             self.last_step += 1
-            for i, (group, value) in enumerate(zip(groups, self._get_value(), strict=False)):
-                group[self.param_name] = value
-                if self.verbose:
-                    self.print_value(self.verbose, i, value)
-        self._last_value = [group[self.param_name] for group in groups]
+            for group, value in zip(groups, self._get_value(), strict=False):
+                group[name] = value
+            if self.verbose:
+                for i, group in enumerate(groups):
+                    self.print_value(self.verbose, i, group[name])
+        self._last_value = [group[name] for group in groups]
 
     def _current(self) -> list:
         return [group[self.param_name] for group in self.optimizer.param_groups]
