@@ -81,9 +81,13 @@ class Hook:
 
     Attributes:
         priority: name of a `Priority` or an integer in 0..100; lower runs earlier. A config may override it.
+        before, after: names of hook classes that this hook runs before or after, whatever their priorities
+            (`mmengine.runner.hook_order`). A config may override them.
     """
 
     priority: str | int = 'NORMAL'
+    before: str | Sequence[str] = ()
+    after: str | Sequence[str] = ()
     stages = tuple(STAGE_ARGUMENTS)
 
     def before_run(self, runner: Runner) -> None: ...
@@ -161,18 +165,18 @@ class Hook:
     ) -> None: ...
 
     def every_n_epochs(self, runner: Runner, n: int, start: int = 0) -> bool:
-        """Whether the epoch that is ending is the n-th, counted from `start`."""
+        """Whether the epoch that is ending is epoch `start` or an n-th after it."""
         done = runner.epoch + 1 - start
-        return n > 0 and done > 0 and done % n == 0
+        return n > 0 and done >= 0 and done % n == 0
 
     def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
         """Whether batch `batch_idx` (from 0) of the epoch is an n-th one."""
         return n > 0 and (batch_idx + 1) % n == 0
 
     def every_n_train_iters(self, runner: Runner, n: int, start: int = 0) -> bool:
-        """Whether the iteration that is ending is the n-th, counted from `start`."""
+        """Whether the iteration that is ending is iteration `start` or an n-th after it."""
         done = runner.iter + 1 - start
-        return n > 0 and done > 0 and done % n == 0
+        return n > 0 and done >= 0 and done % n == 0
 
     def end_of_epoch(self, dataloader: Any, batch_idx: int) -> bool:
         """Whether batch `batch_idx` is the last of `dataloader`."""
