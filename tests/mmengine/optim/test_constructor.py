@@ -343,3 +343,23 @@ def test_all_optimizers_of_torch_are_registered():
     assert 'Optimizer' not in OPTIMIZERS.module_dict
     if hasattr(optim, 'Muon'):
         assert OPTIMIZERS.get('Muon') is optim.Muon
+
+
+def test_composed_rules_work_together():
+    cfg = {
+        'compose': True,
+        'norm_decay_mult': 0.0,
+        'bias_lr_mult': 2.0,
+        'custom_keys': {'backbone': {'lr_mult': 0.1}, 'backbone.0': {'decay_mult': 0.5}, 'fc': {'lr_mult': 10.0}},
+    }
+    found = {name: values for name, *values in settings_of(Model(), cfg)}
+    assert found['backbone.0.weight'] == [0.1, 0.05]  # the lr of one key, the decay of the other
+    assert found['backbone.0.bias'] == [0.2, 0.05]  # multipliers of the learning rate multiply
+    assert found['backbone.1.weight'] == [0.1, 0.0]  # a custom lr leaves the norm rule in force
+    assert found['fc.bias'] == [20.0, 0.1]
+    assert found['scale'] == [1.0, 0.1]
+
+
+def test_strict_custom_keys_must_match():
+    with pytest.raises(ConfigError, match=r"'bakbone' matches no parameter.*nearest name is 'backbone'"):
+        build(Model(), {'strict': True, 'custom_keys': {'bakbone': {'lr_mult': 0.1}}})

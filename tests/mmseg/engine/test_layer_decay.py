@@ -119,6 +119,25 @@ def test_vit(backbone):
     assert groups_of(model, 'LayerDecayOptimizerConstructor', layer_decay_rate=0.9, num_layers=12) == expected
 
 
+def test_custom_keys_multiply_what_the_layer_has():
+    model = make_model('BEiT', VIT)
+    cfg = {
+        'optimizer': {'type': 'SGD', 'lr': 1.0, 'weight_decay': 0.05},
+        'constructor': 'LearningRateDecayOptimizerConstructor',
+        'paramwise_cfg': {
+            'decay_rate': 0.9,
+            'num_layers': 12,
+            'custom_keys': {'attn': {'lr_mult': 0.5, 'decay_mult': 0.1}},
+        },
+    }
+    groups = {group['group_name']: group for group in build_optim_wrapper(model, cfg).optimizer.param_groups}
+    assert groups['layer_1_decay_attn']['param_names'] == ['backbone.layers.0.attn.weight']
+    assert groups['layer_1_decay_attn']['lr'] == pytest.approx(0.28243 * 0.5, rel=1e-4)
+    assert groups['layer_1_decay_attn']['weight_decay'] == pytest.approx(0.005)
+    assert groups['layer_1_no_decay_attn']['weight_decay'] == 0
+    assert groups['layer_12_no_decay']['lr'] == pytest.approx(0.9)
+
+
 def test_frozen_parameters_are_left_out_and_explained():
     model = make_model('BEiT', VIT)
     model.backbone.patch_embed.requires_grad_(False)

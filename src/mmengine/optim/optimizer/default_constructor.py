@@ -39,6 +39,10 @@ class DefaultOptimWrapperConstructor:
             - `dwconv_decay_mult`: depthwise convolutions.
             - `flat_decay_mult`: parameters with one dimension.
             - `bypass_duplicate`: accepted; parameters of several names are always taken once.
+            - `compose`: the rules work together. All matching custom keys apply, each setting from the longest that
+              gives it, and the other rules apply as well: multipliers of the learning rate multiply, a custom
+              `decay_mult` stands.
+            - `strict`: a custom key that matches nothing is an error instead of a warning.
     """
 
     extra_keys: frozenset[str] = frozenset()  # further keys of paramwise_cfg that a subclass knows
@@ -158,7 +162,7 @@ class DefaultOptimWrapperConstructor:
         left_out = [row.name for row in rows if row.group is None and row.name in trainable]
         if left_out:
             _warn(f'{len(left_out)} trainable parameters are in no group and will not learn: {", ".join(left_out[:5])}')
-        if type(self).add_params is not DefaultOptimWrapperConstructor.add_params:
+        if type(self).add_params is not DefaultOptimWrapperConstructor.add_params and not self.extra_keys:
             return  # what its paramwise_cfg means is its own affair
         for key in self.paramwise_cfg:
             if key not in PARAMWISE_KEYS | self.extra_keys:
@@ -173,7 +177,10 @@ class DefaultOptimWrapperConstructor:
             if not any(key in name for name in names):
                 near_name = nearest_name(key, names)
                 hint = f'; the nearest name is {near_name!r}' if near_name else ''
-                _warn(f'custom_keys: {key!r} matches no parameter of the model{hint}{_at(custom, key)}')
+                message = f'custom_keys: {key!r} matches no parameter of the model{hint}{_at(custom, key)}'
+                if self.paramwise_cfg.get('strict', False):
+                    raise ConfigError(message)
+                _warn(message)
 
     def __call__(self, model: nn.Module) -> OptimWrapper:
         model = getattr(model, 'module', model)

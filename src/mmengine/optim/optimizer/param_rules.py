@@ -22,6 +22,8 @@ PARAMWISE_KEYS = frozenset(
         'dcn_offset_lr_mult',
         'flat_decay_mult',
         'bypass_duplicate',
+        'compose',
+        'strict',
     }
 )
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, nn.GroupNorm, nn.LayerNorm)
@@ -50,12 +52,9 @@ def is_deformable(module: nn.Module) -> bool:
     return any(cls.__name__ in _DEFORMABLE for cls in type(module).__mro__)
 
 
-def match_custom_key(name: str, custom_keys: Mapping[str, Any]) -> str | None:
-    """The key that a parameter's name contains: the longest, and of equally long ones the first by alphabet."""
-    for key in sorted(sorted(custom_keys), key=len, reverse=True):
-        if key in name:
-            return key
-    return None
+def matching_keys(name: str, custom_keys: Mapping[str, Any]) -> list[str]:
+    """The keys that a parameter's name contains: the longest first, equally long ones by alphabet."""
+    return [key for key in sorted(sorted(custom_keys), key=len, reverse=True) if key in name]
 
 
 def decide(
@@ -66,7 +65,7 @@ def decide(
     paramwise_cfg: Mapping[str, Any],
     base_lr: float | None,
     base_wd: float | None,
-    custom_keys_decide: bool = True,
+    custom_keys_decide: bool | None = None,
 ) -> tuple[dict[str, Any], str]:
     """Settings of a parameter's group, and the rule that they come from.
 
@@ -74,24 +73,35 @@ def decide(
         name: full name in the model.
         module: the one that the parameter belongs to.
         in_deformable: whether this module is part of a deformable convolution (and so makes its offsets).
-        custom_keys_decide: whether a matching custom key is the only rule; otherwise the others apply after it.
+        custom_keys_decide: whether a matching custom key is the only rule; otherwise the others apply after it. None
+            goes by `compose` of `paramwise_cfg`.
     """
+    compose = paramwise_cfg.get('compose', False)
+    if custom_keys_decide is None:
+        custom_keys_decide = not compose
     settings: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
     rules: list[str] = []
 
     def lr(mult: float, rule: str) -> None:
         if base_lr is None:
             raise ConfigError(f'paramwise_cfg: {rule} multiplies the learning rate, but the optimizer config has no lr')
-        settings['lr'] = base_lr * mult
+        settings['lr'] = (settings.get('lr', base_lr) if compose else base_lr) * mult
         rules.append(rule)
 
     def decay(mult: float, rule: str) -> None:
+        if compose and 'decay_mult' in custom:
+            return
         settings['weight_decay'] = (base_wd or 0.0) * mult
         rules.append(rule)
 
-    key = match_custom_key(name, paramwise_cfg.get('custom_keys', {}))
-    if key is not None:
-        custom = paramwise_cfg['custom_keys'][key]
+    keys = matching_keys(name, paramwise_cfg.get('custom_keys', {}))
+    if not compose:
+        keys = keys[:1]
+    if keys:
+        key = ', '.join(keys)
+        for each in reversed(keys):
+            custom.update(paramwise_cfg['custom_keys'][each])
         if base_lr is not None or 'lr_mult' in custom:
             lr(custom.get('lr_mult', 1.0), f'custom_keys[{key}]')
         if base_wd is not None:

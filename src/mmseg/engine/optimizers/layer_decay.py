@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from mmengine.optim import DefaultOptimWrapperConstructor
+from mmengine.optim.optimizer.param_rules import matching_keys
 from mmengine.utils.errors import ConfigError
 from mmseg.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
@@ -56,7 +57,11 @@ class LearningRateDecayOptimizerConstructor(DefaultOptimWrapperConstructor):
         - `num_layers`: of the backbone.
         - `decay_rate`: the learning rate of a layer relative to that of the layer above it.
         - `decay_type`: `'layer_wise'` (ConvNeXt, BEiT, MAE, ViT) or `'stage_wise'` (ConvNeXt).
+        - `custom_keys`: part of a name to `dict(lr_mult=, decay_mult=)`, which multiply what the layer has. The longest
+          matching key decides.
     """
+
+    extra_keys = frozenset({'num_layers', 'decay_rate', 'decay_type'})
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs: Any) -> None:  # type: ignore[override]
         missing = [key for key in ('num_layers', 'decay_rate') if self.paramwise_cfg.get(key) is None]
@@ -66,6 +71,7 @@ class LearningRateDecayOptimizerConstructor(DefaultOptimWrapperConstructor):
         # The layers, the embedding below and the head above them.
         num_layers = self.paramwise_cfg['num_layers'] + 2
         groups: dict[str, dict] = {}
+        custom_keys = self.paramwise_cfg.get('custom_keys', {})
         for name, param in module.named_parameters():
             if not param.requires_grad:
                 self._rules[id(param)] = 'frozen'
@@ -73,10 +79,14 @@ class LearningRateDecayOptimizerConstructor(DefaultOptimWrapperConstructor):
             decays = param.ndim > 1 and not name.endswith('.bias') and name not in ('pos_embed', 'cls_token')
             layer = self._layer_id(name, module, num_layers)
             group_name = f'layer_{layer}_{"decay" if decays else "no_decay"}'
+            custom: dict[str, Any] = {}
+            for key in matching_keys(name, custom_keys)[:1]:
+                custom = custom_keys[key]
+                group_name += f'_{key}'
             if group_name not in groups:
-                scale = decay_rate ** (num_layers - layer - 1)
+                scale = decay_rate ** (num_layers - layer - 1) * custom.get('lr_mult', 1.0)
                 groups[group_name] = {
-                    'weight_decay': (self.base_wd or 0.0) if decays else 0.0,
+                    'weight_decay': (self.base_wd or 0.0) * custom.get('decay_mult', 1.0) if decays else 0.0,
                     'params': [],
                     'param_names': [],
                     'lr_scale': scale,
