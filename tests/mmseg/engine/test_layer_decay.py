@@ -123,7 +123,7 @@ def test_custom_keys_multiply_what_the_layer_has():
     model = make_model('BEiT', VIT)
     cfg = {
         'optimizer': {'type': 'SGD', 'lr': 1.0, 'weight_decay': 0.05},
-        'constructor': 'LearningRateDecayOptimizerConstructor',
+        'constructor': 'mmseg.LearningRateDecayOptimizerConstructor',
         'paramwise_cfg': {
             'decay_rate': 0.9,
             'num_layers': 12,
