@@ -126,6 +126,8 @@ class KeyedDataLoader(DataLoader):
             **kwargs,
         )
 
+    can_seek = True
+
     @property
     def dataset(self) -> Any:
         # torch reads this attribute when it starts an iterator; everybody else means the user's dataset.

@@ -28,7 +28,8 @@ def all_schedulers(runner: Runner) -> Iterator[_ParamScheduler]:
 class ParamSchedulerHook(Hook):
     """Steps schedulers with `by_epoch=False` after each iteration, the others after each epoch.
 
-    A scheduler that watches a metric (`need_val_args`) is stepped after validation, with the metrics.
+    A scheduler that watches a metric (`need_val_args`) is stepped after validation, with the metrics. One that goes by
+    iteration waits where mixed precision left an update out.
     """
 
     priority = 'LOW'
@@ -38,7 +39,9 @@ class ParamSchedulerHook(Hook):
     ) -> None:
         schedulers = runner.param_schedulers
         for scheduler in schedulers if type(schedulers) is list else all_schedulers(runner):
-            if not scheduler.by_epoch and not getattr(scheduler, 'need_val_args', False):
+            if scheduler.by_epoch or getattr(scheduler, 'need_val_args', False):
+                continue
+            if not getattr(scheduler.optimizer, 'step_skipped', False):
                 scheduler.step()
 
     def after_train_epoch(self, runner: Runner) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import DataLoader
 
-from mmengine.dataset import KeyedDataLoader
+from mmengine.dataset.update_loader import UpdateLoader
 from mmengine.evaluator import Evaluator
 from mmengine.logging import print_log
 from mmengine.model.amp import autocast
@@ -17,6 +17,8 @@ from mmengine.registry import LOOPS
 from mmengine.utils.errors import ConfigError
 
 from .base_loop import BaseLoop
+from .state import evaluating
+from .train_step import UpdateStep
 from .utils import calc_dynamic_intervals
 
 if TYPE_CHECKING:
@@ -24,7 +26,14 @@ if TYPE_CHECKING:
 
 
 class _TrainLoop(BaseLoop):
-    """Counters, validation interval and position of a training."""
+    """Counters, validation interval and position of a training.
+
+    Args:
+        step_unit: what an iteration is. `'batch'`: one batch, of which `accumulative_counts` make an update.
+            `'update'`: one update of as many batches, so that schedulers, logs, checkpoints, intervals and `max_iters`
+            count updates; hooks get the list of batches.
+        auto_micro_batch: when a device runs out of memory, compute the same update in smaller pieces; see `UpdateStep`.
+    """
 
     def __init__(
         self,
@@ -33,8 +42,15 @@ class _TrainLoop(BaseLoop):
         val_begin: int,
         val_interval: int,
         dynamic_intervals: list[tuple[int, int]] | None,
+        step_unit: str,
+        auto_micro_batch: bool,
     ) -> None:
         super().__init__(runner, dataloader)
+        if step_unit not in ('batch', 'update'):
+            raise ConfigError(f"train_cfg.step_unit should be 'batch' or 'update', but got {step_unit!r}")
+        if step_unit == 'update':
+            self.dataloader = UpdateLoader(self.dataloader, _accumulative_counts(runner.optim_wrapper))
+        self._update_step = UpdateStep(auto_micro_batch) if auto_micro_batch or step_unit == 'update' else None
         self._epoch = 0
         self._iter = 0
         self.stop_training = False
@@ -57,17 +73,26 @@ class _TrainLoop(BaseLoop):
 
     def state_dict(self) -> dict[str, Any]:
         """What is needed beside the counters in a checkpoint's `meta` to go on exactly."""
-        return {'validated_at': self._validated_at}
+        state = {'validated_at': self._validated_at}
+        if self._update_step is not None:
+            state['pieces'] = self._update_step.pieces
+        return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._validated_at = state.get('validated_at', -1)
+        if self._update_step is not None:
+            self._update_step.pieces = state.get('pieces', 1)
 
     def run_iter(self, batch_idx: int, data_batch: Any) -> None:
         """One step: `train_step` between its two stages."""
         runner: Any = self.runner
         runner.seed_step(self._iter)
         runner.call_hook('before_train_iter', batch_idx=batch_idx, data_batch=data_batch)
-        outputs = runner.model.train_step(data_batch, optim_wrapper=runner.optim_wrapper)
+        if self._update_step is None:
+            outputs = runner.model.train_step(data_batch, optim_wrapper=runner.optim_wrapper)
+        else:
+            batches = data_batch if isinstance(self.dataloader, UpdateLoader) else [data_batch]
+            outputs = self._update_step(runner, batches)
         runner.call_hook('after_train_iter', batch_idx=batch_idx, data_batch=data_batch, outputs=outputs)
         self._iter += 1
 
@@ -78,7 +103,12 @@ class _TrainLoop(BaseLoop):
         if self.runner.val_loop is not None and self._iter != self._validated_at:
             self.runner.val_loop.run()
             self._validated_at = self._iter
-            self.runner.model.train()
+            self._to_training()
+
+    def _to_training(self) -> None:
+        self.runner.model.train()
+        if hasattr(self.runner.optim_wrapper, 'train'):
+            self.runner.optim_wrapper.train()
 
     def _decide_current_val_interval(self) -> None:
         if len(self.dynamic_milestones) == 1:
@@ -104,8 +134,10 @@ class EpochBasedTrainLoop(_TrainLoop):
         val_begin: int = 1,
         val_interval: int = 1,
         dynamic_intervals: list[tuple[int, int]] | None = None,
+        step_unit: str = 'batch',
+        auto_micro_batch: bool = False,
     ) -> None:
-        super().__init__(runner, dataloader, val_begin, val_interval, dynamic_intervals)
+        super().__init__(runner, dataloader, val_begin, val_interval, dynamic_intervals, step_unit, auto_micro_batch)
         if int(max_epochs) != max_epochs:
             raise ConfigError(f'train_cfg.max_epochs should be an integer, but got {max_epochs}')
         self._max_epochs = int(max_epochs)
@@ -137,11 +169,11 @@ class EpochBasedTrainLoop(_TrainLoop):
     def run_epoch(self) -> None:
         """One pass, from where a resumed run stands in it."""
         start = self._iter - self._epoch * len(self.dataloader)
-        if isinstance(self.dataloader, KeyedDataLoader):
+        if getattr(self.dataloader, 'can_seek', False):
             self.dataloader.set_epoch(self._epoch)
             self.dataloader.seek(start)
         self.runner.call_hook('before_train_epoch')
-        self.runner.model.train()
+        self._to_training()
         for batch_idx, data_batch in _enumerate_from(self.dataloader, start):
             self.run_iter(batch_idx, data_batch)
             if batch_idx + 1 < len(self.dataloader):
@@ -166,8 +198,10 @@ class IterBasedTrainLoop(_TrainLoop):
         val_begin: int = 1,
         val_interval: int = 1000,
         dynamic_intervals: list[tuple[int, int]] | None = None,
+        step_unit: str = 'batch',
+        auto_micro_batch: bool = False,
     ) -> None:
-        super().__init__(runner, dataloader, val_begin, val_interval, dynamic_intervals)
+        super().__init__(runner, dataloader, val_begin, val_interval, dynamic_intervals, step_unit, auto_micro_batch)
         if int(max_iters) != max_iters:
             raise ConfigError(f'train_cfg.max_iters should be an integer, but got {max_iters}')
         self._max_iters = int(max_iters)
@@ -187,7 +221,7 @@ class IterBasedTrainLoop(_TrainLoop):
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         self.dataloader_iterator.seek(self._iter)
-        self.runner.model.train()
+        self._to_training()
         self._decide_current_val_interval()
         self._validate_if_due(self._iter, self._iter == self._max_iters)
         while self._iter < self._max_iters and not self.stop_training:
@@ -198,6 +232,13 @@ class IterBasedTrainLoop(_TrainLoop):
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
+
+
+def _accumulative_counts(optim_wrapper: Any) -> int:
+    """Batches of an update, from an optimizer wrapper or the config of one."""
+    if isinstance(optim_wrapper, dict):
+        return optim_wrapper.get('accumulative_counts', 1)
+    return getattr(optim_wrapper, '_accumulative_counts', 1)
 
 
 class _InfiniteDataloaderIterator:
@@ -211,8 +252,8 @@ class _InfiniteDataloaderIterator:
     def seek(self, batch: int) -> None:
         """Go on at batch number `batch`, counted over all epochs."""
         self._iterator = None
-        loader = self._dataloader
-        if not isinstance(loader, KeyedDataLoader):
+        loader: Any = self._dataloader
+        if not getattr(loader, 'can_seek', False):
             self._replay(batch)
         elif loader.infinite:
             loader.seek(batch)
@@ -248,7 +289,7 @@ class _InfiniteDataloaderIterator:
 
 
 def _set_epoch(loader: Any, epoch: int) -> None:
-    if isinstance(loader, KeyedDataLoader):
+    if getattr(loader, 'can_seek', False):
         loader.set_epoch(epoch)
     elif hasattr(getattr(loader, 'sampler', None), 'set_epoch'):
         loader.sampler.set_epoch(epoch)
@@ -258,7 +299,7 @@ def _set_epoch(loader: Any, epoch: int) -> None:
 
 def _enumerate_from(loader: Any, start: int) -> Iterator[tuple[int, Any]]:
     """Numbered batches of an epoch from `start` on; loaders of ours were told to begin there, others are replayed."""
-    first = start if isinstance(loader, KeyedDataLoader) else 0
+    first = start if getattr(loader, 'can_seek', False) else 0
     for batch_idx, data_batch in enumerate(loader, first):
         if batch_idx >= start:
             yield batch_idx, data_batch
@@ -296,6 +337,10 @@ class _EvalLoop(BaseLoop):
 
     def run(self) -> dict:
         """The metrics by name."""
+        with evaluating(getattr(self.runner, 'optim_wrapper', None)):
+            return self._run()
+
+    def _run(self) -> dict:
         runner, mode = self.runner, self.mode
         runner.seed_step(-2 - runner.iter)  # a key that no training step has
         runner.call_hook(f'before_{mode}')

@@ -326,7 +326,8 @@ class Runner(RunnerBuilders):
             self.call_hook('before_run')
             self._init_model_weights()
             self.load_or_resume()
-            self.optim_wrapper.initialize_count_status(self.model, loop.iter, loop.max_iters)  # type: ignore[attr-defined]
+            if getattr(loop, '_update_step', None) is None:  # else the loop itself says what makes an update
+                self.optim_wrapper.initialize_count_status(self.model, loop.iter, loop.max_iters)  # type: ignore
             self._maybe_compile('train_step')
             model = loop.run()
             self.call_hook('after_run')
@@ -448,7 +449,6 @@ class Runner(RunnerBuilders):
         self._has_loaded = True
         self.logger.info(f'resumed epoch: {self.epoch}, iter: {self.iter} from {filename}')
 
-    @master_only
     def save_checkpoint(
         self,
         out_dir: str,
@@ -467,9 +467,13 @@ class Runner(RunnerBuilders):
             by_epoch: whether this is called as an epoch ends (which then counts as done) or as an iteration ends.
         """
         backend_args = backend_args if backend_args is not None else file_client_args
-        checkpoint = state.collect(self, save_optimizer, save_param_scheduler, meta, by_epoch)
-        self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
-        save_checkpoint(checkpoint, join_path(out_dir, filename, backend_args=backend_args), backend_args=backend_args)
+        # On all ranks, though one writes: they must stay alike.
+        with state.evaluating(self.optim_wrapper):
+            if is_main_process():
+                checkpoint = state.collect(self, save_optimizer, save_param_scheduler, meta, by_epoch)
+                self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+                path = join_path(out_dir, filename, backend_args=backend_args)
+                save_checkpoint(checkpoint, path, backend_args=backend_args)
 
     @master_only
     def dump_config(self) -> None:

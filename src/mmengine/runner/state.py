@@ -13,12 +13,12 @@ Random states are no part of it: they are functions of seed, epoch, index and it
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from mmengine.checkpoint import get_state_dict, weights_to_cpu
-from mmengine.dataset import KeyedDataLoader
 from mmengine.dist import get_world_size
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import BaseOptimWrapper, OptimWrapper, OptimWrapperDict
 from mmengine.strategies import unwrapped
 from mmengine.utils.errors import CheckpointError
 from mmengine.version import __version__
@@ -146,13 +146,12 @@ def _adopt_seed(runner: Runner, seed: int | None) -> None:
     runner._randomness_cfg['seed'] = seed
     runner.set_randomness(**runner._randomness_cfg)
     loader = runner.train_dataloader
-    if isinstance(loader, KeyedDataLoader):
+    if hasattr(loader, 'reseed'):
         loader.reseed(seed)
 
 
 def _global_batch_size(runner: Runner) -> int | None:
-    loader = runner.train_dataloader
-    return loader.global_batch_size if isinstance(loader, KeyedDataLoader) else None
+    return getattr(runner.train_dataloader, 'global_batch_size', None)
 
 
 def _adopt_position(runner: Runner, own: dict) -> None:
@@ -163,3 +162,8 @@ def _adopt_position(runner: Runner, own: dict) -> None:
             f'the checkpoint was trained with a global batch of {before} samples, this run has {now}: the sequence of '
             f'samples does not continue exactly. Keep batch_size x processes at {before} to resume exactly.'
         )
+
+
+def evaluating(optim_wrapper: Any) -> AbstractContextManager[None]:
+    """The wrapper's context of evaluation weights; nothing where there is no wrapper, or one of a user without it."""
+    return optim_wrapper.evaluating() if isinstance(optim_wrapper, BaseOptimWrapper) else nullcontext()

@@ -224,6 +224,9 @@ def test_an_overflow_leaves_the_step_out_and_the_scale_is_saved():
     wrapper.update_params(model.weight.sum() * float('inf'))
     assert torch.equal(before, params_of(model))
     assert wrapper.loss_scaler.get_scale() == 32768
+    assert wrapper.step_skipped
+    wrapper.update_params(model.weight.sum())
+    assert not wrapper.step_skipped
     other = AmpOptimWrapper(optimizer=sgd(make_model()), dtype='float16')
     other.load_state_dict(wrapper.state_dict())
     assert other.loss_scaler.get_scale() == 32768

@@ -6,6 +6,7 @@ from .amp_optimizer_wrapper import AmpOptimWrapper
 from .base import BaseOptimWrapper
 from .builder import TORCH_OPTIMIZERS, build_optim_wrapper
 from .default_constructor import DefaultOptimWrapperConstructor
+from .families import OptimizerFamily
 from .optimizer_wrapper import OptimWrapper
 from .optimizer_wrapper_dict import OptimWrapperDict
 from .param_rules import ParamRule, format_rules
@@ -20,6 +21,7 @@ __all__ = [
     'BaseOptimWrapper',
     'DefaultOptimWrapperConstructor',
     'OptimWrapper',
+    'OptimizerFamily',
     'OptimWrapperDict',
     'ParamRule',
     'ZeroRedundancyOptimizer',

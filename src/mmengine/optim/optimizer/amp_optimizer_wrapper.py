@@ -62,8 +62,16 @@ class AmpOptimWrapper(OptimWrapper):
             raise ConfigError(f"loss_scale should be 'dynamic', a number or a dict, but got {loss_scale!r}")
         scaler['enabled'] = scaler.get('enabled', True) and used == torch.float16
         self.loss_scaler = GradScaler(self.device_type, **scaler)
+        # Optimizers that skip inside of their kernel tell nobody; of these the scale is compared, which waits for it.
+        self._skips_inside = getattr(self.optimizer, '_step_supports_amp_scaling', False)
+        if self.loss_scaler.is_enabled():
+            self.optimizer.register_step_post_hook(self._note_step)
+
+    def _note_step(self, *_: Any) -> None:
+        self.step_skipped = False
 
     def backward(self, loss: Tensor, **kwargs: Any) -> None:
+        self.step_skipped = False
         self.loss_scaler.scale(loss).backward(**kwargs)
         self._inner_count += 1
 
@@ -72,8 +80,13 @@ class AmpOptimWrapper(OptimWrapper):
         if self.clip_grad_kwargs is not None:
             self.loss_scaler.unscale_(self.optimizer)
             self._clip_grad()
+        scaled = self.loss_scaler.is_enabled()
+        before = self.loss_scaler.get_scale() if scaled and self._skips_inside else 0.0
+        self.step_skipped = scaled
         self.loss_scaler.step(self.optimizer, **kwargs)
         self.loss_scaler.update(self._scale_update_param)
+        if scaled and self._skips_inside:
+            self.step_skipped = self.loss_scaler.get_scale() < before
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -16,6 +18,8 @@ class BaseOptimWrapper(metaclass=ABCMeta):
     Where the groups were made by rules, so that there is no one learning rate to log, `base_param_settings` is one
     more group, without parameters: the values of the optimizer's config. Schedulers treat it as the others.
     """
+
+    step_skipped = False  # whether the last update was left out, because scaled gradients had overflowed
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
@@ -48,6 +52,27 @@ class BaseOptimWrapper(metaclass=ABCMeta):
         if base is not None:
             self.base_param_settings = dict(base)
         self.optimizer.load_state_dict({k: v for k, v in state_dict.items() if k != 'base_param_settings'})
+
+    def train(self) -> None:
+        """Put the weights that are trained into the model, where the optimizer keeps others to evaluate.
+
+        Schedule-free optimizers (arXiv:2405.15682) do; for all others this does nothing.
+        """
+        if hasattr(self.optimizer, 'train'):
+            self.optimizer.train()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """While inside, the model has the weights to evaluate and to save."""
+        optimizer: Any = self.optimizer
+        if not hasattr(optimizer, 'eval') or not optimizer.param_groups[0].get('train_mode', True):
+            yield
+            return
+        optimizer.eval()
+        try:
+            yield
+        finally:
+            optimizer.train()
 
     @property
     def param_groups(self) -> list[dict]:

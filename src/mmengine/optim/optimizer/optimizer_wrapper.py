@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
@@ -54,6 +54,7 @@ class OptimWrapper(BaseOptimWrapper):
             self.grad_name = f'grad_{kind}'
             self.clip_grad_kwargs = clip_grad
         self.message_hub = MessageHub.get_current_instance()
+        self._plan: list[float] | None = None  # shares of the losses that the coming update still waits for
         self._inner_count = 0  # iterations begun, of all
         self._max_counts = -1  # iterations of the whole training, -1: not known
         self._remainder_counts = -1  # of these, how many the last step averages
@@ -141,17 +142,31 @@ class OptimWrapper(BaseOptimWrapper):
                 level=logging.WARNING,
             )
 
+    def plan_update(self, shares: Sequence[float]) -> None:
+        """Make one update of the next `len(shares)` calls of `update_params`, each loss multiplied by its share.
+
+        This is for whoever knows what belongs together; `accumulative_counts` does not count from then on.
+        """
+        self._plan = list(shares)
+
     def should_update(self) -> bool:
         """Whether the last backward completed an accumulation."""
+        if self._plan is not None:
+            return not self._plan
         return self._inner_count % self._accumulative_counts == 0 or self._inner_count == self._max_counts
 
     def should_sync(self) -> bool:
         """Whether the next backward completes an accumulation."""
+        if self._plan is not None:
+            return len(self._plan) <= 1
         count = self._inner_count + 1
         return count % self._accumulative_counts == 0 or count == self._max_counts
 
     def scale_loss(self, loss: Tensor) -> Tensor:
         """The loss divided by the number of iterations that the coming step averages."""
+        if self._plan:
+            share = self._plan.pop(0)
+            return loss if share == 1 else loss * share
         if self._accumulative_counts == 1:
             return loss
         in_remainder = self._max_counts > 0 and self._inner_count >= self._max_counts - self._remainder_counts

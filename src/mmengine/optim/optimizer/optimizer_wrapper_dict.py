@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
 from torch import Tensor, nn
@@ -44,6 +45,17 @@ class OptimWrapperDict(OptimWrapper):
     def zero_grad(self, **kwargs: Any) -> None:
         for wrapper in self.optim_wrappers.values():
             wrapper.zero_grad(**kwargs)
+
+    def train(self) -> None:
+        for wrapper in self.optim_wrappers.values():
+            wrapper.train()
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for wrapper in self.optim_wrappers.values():
+                stack.enter_context(wrapper.evaluating())
+            yield
 
     def initialize_count_status(self, model: nn.Module, cur_iter: int, max_iters: int) -> None:
         """Does nothing: how often each optimizer updates is known to the model alone."""
