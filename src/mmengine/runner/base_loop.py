@@ -21,8 +21,12 @@ class BaseLoop(metaclass=ABCMeta):
         self._runner = runner
         self.dataloader: Any = dataloader
         if isinstance(dataloader, dict):
-            diff_rank_seed = runner._randomness_cfg.get('diff_rank_seed', False)
-            self.dataloader = runner.build_dataloader(dataloader, seed=runner.seed, diff_rank_seed=diff_rank_seed)
+            self.dataloader = self._build_dataloader(runner, dataloader)
+
+    @staticmethod
+    def _build_dataloader(runner: Runner, dataloader: dict) -> Any:
+        diff_rank_seed = runner._randomness_cfg.get('diff_rank_seed', False)
+        return runner.build_dataloader(dataloader, seed=runner.seed, diff_rank_seed=diff_rank_seed)
 
     @property
     def runner(self) -> Runner:

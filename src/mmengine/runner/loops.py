@@ -1,28 +1,28 @@
-"""The loops that train, validate and test. `mmengine.hooks.hook` shows them as the hooks see them."""
+"""The loops that train. `mmengine.hooks.hook` shows all loops as the hooks see them."""
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import DataLoader
 
 from mmengine.dataset.update_loader import UpdateLoader
-from mmengine.evaluator import Evaluator
 from mmengine.logging import print_log
-from mmengine.model.amp import autocast
 from mmengine.registry import LOOPS
 from mmengine.utils.errors import ConfigError
 
 from .base_loop import BaseLoop
-from .state import evaluating
+from .eval_loops import TestLoop, ValLoop
 from .train_step import UpdateStep
 from .utils import calc_dynamic_intervals
 
 if TYPE_CHECKING:
     from .runner import Runner
+
+__all__ = ['EpochBasedTrainLoop', 'IterBasedTrainLoop', 'TestLoop', 'ValLoop']
 
 
 class _TrainLoop(BaseLoop):
@@ -303,81 +303,3 @@ def _enumerate_from(loader: Any, start: int) -> Iterator[tuple[int, Any]]:
     for batch_idx, data_batch in enumerate(loader, first):
         if batch_idx >= start:
             yield batch_idx, data_batch
-
-
-class _EvalLoop(BaseLoop):
-    """A pass over the data without gradients that ends in metrics."""
-
-    mode: str
-
-    def __init__(
-        self,
-        runner: Runner,
-        dataloader: DataLoader | dict,
-        evaluator: Evaluator | dict | list,
-        fp16: bool = False,
-    ) -> None:
-        super().__init__(runner, dataloader)
-        if isinstance(evaluator, (dict, Sequence)):
-            self.evaluator: Any = runner.build_evaluator(evaluator)
-        else:
-            self.evaluator = evaluator
-        meta = getattr(self.dataloader.dataset, 'metainfo', None)
-        if meta is not None:
-            self.evaluator.dataset_meta = meta
-            runner.visualizer.dataset_meta = meta
-        else:
-            print_log(
-                f'Dataset {type(self.dataloader.dataset).__name__} has no metainfo: '
-                'the evaluator, metrics and visualizer will have no dataset_meta',
-                'current',
-                30,
-            )
-        self.fp16 = fp16
-
-    def run(self) -> dict:
-        """The metrics by name."""
-        with evaluating(getattr(self.runner, 'optim_wrapper', None)):
-            return self._run()
-
-    def _run(self) -> dict:
-        runner, mode = self.runner, self.mode
-        runner.seed_step(-2 - runner.iter)  # a key that no training step has
-        runner.call_hook(f'before_{mode}')
-        runner.call_hook(f'before_{mode}_epoch')
-        runner.strategy.sync_buffers(runner.model)
-        runner.model.eval()
-        if hasattr(self.evaluator, 'expect'):
-            self.evaluator.expect(len(self.dataloader.dataset))
-        for batch_idx, data_batch in enumerate(self.dataloader):
-            self.run_iter(batch_idx, data_batch)
-            runner.check_interrupt()
-        metrics = self.evaluator.evaluate(len(self.dataloader.dataset))
-        runner.call_hook(f'after_{mode}_epoch', metrics=metrics)
-        runner.call_hook(f'after_{mode}')
-        return metrics
-
-    @torch.no_grad()
-    def run_iter(self, idx: int, data_batch: Any) -> None:
-        """One batch: predict, and hand the predictions to the evaluator."""
-        runner, mode = self.runner, self.mode
-        runner.call_hook(f'before_{mode}_iter', batch_idx=idx, data_batch=data_batch)
-        with autocast(enabled=self.fp16):
-            outputs = getattr(runner.model, f'{mode}_step')(data_batch)
-        self.evaluator.process(data_samples=outputs, data_batch=data_batch)
-        runner.call_hook(f'after_{mode}_iter', batch_idx=idx, data_batch=data_batch, outputs=outputs)
-
-
-@LOOPS.register_module()
-class ValLoop(_EvalLoop):
-    """Validation: `val_step` on each batch. With `fp16` it runs under autocast."""
-
-    mode = 'val'
-
-
-@LOOPS.register_module()
-class TestLoop(_EvalLoop):
-    """Test: `test_step` on each batch. With `fp16` it runs under autocast."""
-
-    mode = 'test'
-    __test__ = False  # pytest should not collect it
