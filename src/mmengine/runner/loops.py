@@ -83,7 +83,7 @@ class _TrainLoop(BaseLoop):
         if self._update_step is not None:
             self._update_step.pieces = state.get('pieces', 1)
 
-    def run_iter(self, batch_idx: int, data_batch: Any) -> None:
+    def _step(self, batch_idx: int, data_batch: Any) -> None:
         """One step: `train_step` between its two stages."""
         runner: Any = self.runner
         runner.seed_step(self._iter)
@@ -182,6 +182,10 @@ class EpochBasedTrainLoop(_TrainLoop):
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """One step, of batch `idx` of the epoch."""
+        self._step(idx, data_batch)
+
 
 @LOOPS.register_module()
 class IterBasedTrainLoop(_TrainLoop):
@@ -225,13 +229,17 @@ class IterBasedTrainLoop(_TrainLoop):
         self._decide_current_val_interval()
         self._validate_if_due(self._iter, self._iter == self._max_iters)
         while self._iter < self._max_iters and not self.stop_training:
-            self.run_iter(self._iter, next(self.dataloader_iterator))
+            self.run_iter(next(self.dataloader_iterator))
             self._decide_current_val_interval()
             self._validate_if_due(self._iter, self._iter == self._max_iters)
             self.runner.check_interrupt()
         self.runner.call_hook('after_train_epoch')
         self.runner.call_hook('after_train')
         return self.runner.model
+
+    def run_iter(self, data_batch: Any) -> None:
+        """One step; hooks see the number of the iteration as `batch_idx`."""
+        self._step(self._iter, data_batch)
 
 
 def _accumulative_counts(optim_wrapper: Any) -> int:

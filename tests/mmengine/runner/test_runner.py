@@ -72,7 +72,7 @@ def test_retention_and_best_checkpoint(tmp_path: Path) -> None:
     toy_runner(tmp_path, default_hooks={'checkpoint': hook}).train()
     assert sorted(p.name for p in tmp_path.glob('iter_*.pth')) == ['iter_10.pth', 'iter_12.pth']
     best = list(tmp_path.glob('best_mean_iter_*.pth'))
-    assert len(best) == 1 and hook.best['mean']['path'] == str(best[0])
+    assert len(best) == 1 and hook.best_ckpt_path == str(best[0])
     assert (tmp_path / 'last_checkpoint').read_text() == str(tmp_path / 'iter_12.pth')
 
 
@@ -127,8 +127,8 @@ def test_a_hook_may_stop_the_training(tmp_path: Path) -> None:
 def test_a_loop_of_ones_own(tmp_path: Path) -> None:
     class Twice(IterBasedTrainLoop):
         def run_iter(self, batch_idx: int, data_batch: Any) -> None:
-            super().run_iter(batch_idx, data_batch)
-            super().run_iter(batch_idx, data_batch)
+            super().run_iter(data_batch)
+            super().run_iter(data_batch)
 
     runner = toy_runner(tmp_path, train_cfg={'type': Twice, 'max_iters': 8, 'val_interval': 8})
     runner.train()
