@@ -1,6 +1,7 @@
 """The history of one scalar. Published checkpoints pickle this class under this module path."""
 
 import difflib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self, TypeVar
 
@@ -11,6 +12,7 @@ from torch import Tensor
 _F = TypeVar('_F', bound=Callable[..., Any])
 
 _MAX_PENDING = 1000
+_SMALL_WINDOW = 100
 
 
 class HistoryBuffer:
@@ -123,6 +125,11 @@ class HistoryBuffer:
 
     def mean(self, window_size: int | None = None) -> np.float64:
         """Mean of the last `window_size` values (default: all), weighted by count; nan for counts of 0."""
+        if window_size is not None and 0 < window_size <= _SMALL_WINDOW:
+            # Summed exactly, so that the mean does not depend on where the values are.
+            recent = self._recent(window_size)
+            weights = math.fsum(count for _, count in recent)
+            return np.float64(math.fsum(v * c for v, c in recent) / weights if weights else 'nan')
         window = _window(window_size)
         values, counts = self._log_history[window], self._count_history[window]
         total = counts.sum()
@@ -134,8 +141,18 @@ class HistoryBuffer:
     def min(self, window_size: int | None = None) -> np.float64:
         return self._non_empty()[_window(window_size)].min()
 
+    def _recent(self, size: int) -> list[tuple[float, float]]:
+        """The last values with their counts; numbers that are pending need no arrays to be read."""
+        recent = self._pending[-size:]
+        if len(recent) == size and all(type(value) is float for value, _ in recent):
+            return recent
+        values, counts = self.data
+        return list(zip(values[-size:].tolist(), counts[-size:].tolist(), strict=True))
+
     def current(self) -> np.float64:
         """The last value."""
+        if self._pending and type(self._pending[-1][0]) is float:
+            return np.float64(self._pending[-1][0])
         return self._non_empty()[-1]
 
     def _non_empty(self) -> np.ndarray:

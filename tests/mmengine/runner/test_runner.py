@@ -126,7 +126,7 @@ def test_a_hook_may_stop_the_training(tmp_path: Path) -> None:
 
 def test_a_loop_of_ones_own(tmp_path: Path) -> None:
     class Twice(IterBasedTrainLoop):
-        def run_iter(self, batch_idx: int, data_batch: Any) -> None:
+        def run_iter(self, data_batch: Any) -> None:
             super().run_iter(data_batch)
             super().run_iter(data_batch)
 
