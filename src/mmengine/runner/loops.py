@@ -228,8 +228,9 @@ class IterBasedTrainLoop(_TrainLoop):
         self._to_training()
         self._decide_current_val_interval()
         self._validate_if_due(self._iter, self._iter == self._max_iters)
+        batches = iter(self.dataloader_iterator)
         while self._iter < self._max_iters and not self.stop_training:
-            self.run_iter(next(self.dataloader_iterator))
+            self.run_iter(next(batches))
             self._decide_current_val_interval()
             self._validate_if_due(self._iter, self._iter == self._max_iters)
             self.runner.check_interrupt()
@@ -254,12 +255,12 @@ class _InfiniteDataloaderIterator:
 
     def __init__(self, dataloader: DataLoader) -> None:
         self._dataloader = dataloader
-        self._iterator: Iterator | None = None
+        self._stream: Iterator | None = None
         self._epoch = 0
 
     def seek(self, batch: int) -> None:
         """Go on at batch number `batch`, counted over all epochs."""
-        self._iterator = None
+        self._stream = None
         loader: Any = self._dataloader
         if not getattr(loader, 'can_seek', False):
             self._replay(batch)
@@ -281,19 +282,20 @@ class _InfiniteDataloaderIterator:
         for _ in range(batch):
             next(self)
 
-    def __iter__(self) -> Iterator:
-        return self
-
-    def __next__(self) -> Any:
-        if self._iterator is None:
-            self._iterator = iter(self._dataloader)
-        try:
-            return next(self._iterator)
-        except StopIteration:
+    def _endless(self) -> Iterator:
+        while True:
+            yield from self._dataloader
             self._epoch += 1
             _set_epoch(self._dataloader, self._epoch)
-            self._iterator = iter(self._dataloader)
-            return next(self._iterator)
+
+    def __iter__(self) -> Iterator:
+        """The one stream of batches, which `next` of this object advances as well."""
+        if self._stream is None:
+            self._stream = self._endless()
+        return self._stream
+
+    def __next__(self) -> Any:
+        return next(iter(self))
 
 
 def _set_epoch(loader: Any, epoch: int) -> None:

@@ -116,7 +116,8 @@ class _ParamScheduler:
         self._last_value = [group[name] for group in groups]
 
     def _current(self) -> list:
-        return [group[self.param_name] for group in self.optimizer.param_groups]
+        name = self.param_name
+        return [group[name] for group in self.optimizer.param_groups]
 
     @classmethod
     def build_iter_from_epoch(

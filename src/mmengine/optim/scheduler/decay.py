@@ -114,8 +114,8 @@ class PolyParamScheduler(_ParamScheduler):
     def _get_value(self) -> list:
         if self.last_step == 0:
             return self._current()
-        share = self._share_left()
-        return [(value - self.eta_min) * share + self.eta_min for value in self._current()]
+        share, eta_min = self._share_left(), self.eta_min
+        return [(value - eta_min) * share + eta_min for value in self._current()]
 
 
 @PARAM_SCHEDULERS.register_module()
