@@ -78,10 +78,14 @@ from mmcv.transforms import (
     to_tensor,
 )
 from mmcv.version import __version__
+from mmcv.video import Cache, VideoReader, frames2video
+from mmcv.visualization import Color, color_val, imshow, imshow_bboxes, imshow_det_bboxes
 
 __all__ = [
     'BaseTransform',
+    'Cache',
     'CenterCrop',
+    'Color',
     'Compose',
     'ImageToTensor',
     'KeyMapper',
@@ -101,6 +105,7 @@ __all__ = [
     'TestTimeAug',
     'ToTensor',
     'TransformBroadcaster',
+    'VideoReader',
     '__version__',
     'adjust_brightness',
     'adjust_color',
@@ -115,7 +120,9 @@ __all__ = [
     'bgr2rgb',
     'bgr2ycbcr',
     'clahe',
+    'color_val',
     'cutout',
+    'frames2video',
     'gray2bgr',
     'gray2rgb',
     'hls2bgr',
@@ -139,6 +146,9 @@ __all__ = [
     'imresize_to_multiple',
     'imrotate',
     'imshear',
+    'imshow',
+    'imshow_bboxes',
+    'imshow_det_bboxes',
     'imtranslate',
     'imwrite',
     'lut_transform',

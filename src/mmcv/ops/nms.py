@@ -1,13 +1,13 @@
-"""Non-maximum suppression of axis-aligned boxes."""
+"""Non-maximum suppression of boxes, axis-aligned and rotated, and of quadrilaterals."""
 
 from typing import Any
 
 import numpy as np
 import torch
 
+from mmcv.ops.box_iou_rotated import rotated_corners
+from mmcv.ops.polygons import greedy_nms, overlap
 from mmengine.utils.errors import ConfigError
-
-_BLOCK = 2048  # bounds the matrix of overlaps
 
 
 def _overlaps(a: torch.Tensor, b: torch.Tensor, offset: int) -> torch.Tensor:
@@ -19,28 +19,16 @@ def _overlaps(a: torch.Tensor, b: torch.Tensor, offset: int) -> torch.Tensor:
     return inter / (area_a[:, None] + area_b - inter)
 
 
-def _keep(boxes: torch.Tensor, groups: torch.Tensor | None, iou_threshold: float, offset: int) -> torch.Tensor:
-    """Positions that survive, of boxes in falling order of score; boxes of unlike groups do not meet."""
-    kept = torch.zeros(0, dtype=torch.long, device=boxes.device)
+def _keep(
+    boxes: torch.Tensor, scores: torch.Tensor, groups: torch.Tensor | None, iou_threshold: float, offset: int
+) -> torch.Tensor:
+    """Indices that survive, in falling order of score; boxes of unlike groups do not meet."""
 
     def suppresses(i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
         close = _overlaps(boxes[i], boxes[j], offset) > iou_threshold
         return close if groups is None else close & (groups[i][:, None] == groups[j])
 
-    for block in torch.arange(len(boxes), device=boxes.device).split(_BLOCK):
-        if len(kept):
-            block = block[~suppresses(kept, block).any(0)]
-        # A box survives if no surviving earlier one is close. Applied to all at once, and again until nothing
-        # changes, this gives the greedy result: after n rounds the first n boxes are right.
-        close = suppresses(block, block).triu(1)
-        alive = torch.ones(len(block), dtype=torch.bool, device=boxes.device)
-        while True:
-            following = ~(close & alive[:, None]).any(0)
-            if torch.equal(following, alive):
-                break
-            alive = following
-        kept = torch.cat([kept, block[alive]])
-    return kept
+    return greedy_nms(scores, suppresses)
 
 
 def _nms(
@@ -58,12 +46,12 @@ def _nms(
         )
     if offset not in (0, 1):
         raise ValueError(f'offset should be 0 or 1, but got {offset}')
-    order = scores.argsort(descending=True, stable=True)
+    chosen = torch.arange(len(scores), device=scores.device)
     if score_threshold > 0:
-        order = order[scores[order] > score_threshold]
+        chosen = (scores > score_threshold).nonzero()[:, 0]
     with torch.no_grad():
-        kept = _keep(boxes[order], None if groups is None else groups[order], iou_threshold, offset)
-    inds = order[kept]
+        kept = _keep(boxes[chosen], scores[chosen], None if groups is None else groups[chosen], iou_threshold, offset)
+    inds = chosen[kept]
     if max_num > 0:
         inds = inds[:max_num]
     return torch.cat([boxes[inds], scores[inds, None]], dim=1), inds
@@ -129,3 +117,73 @@ def batched_nms(
         options['iou_threshold'] = options.pop('iou_thr')
     agnostic = options.pop('class_agnostic', class_agnostic)
     return _nms(boxes, scores, None if agnostic else idxs, **options)
+
+
+def _polygon_nms(
+    corners: torch.Tensor, scores: torch.Tensor, iou_threshold: float, labels: torch.Tensor | None
+) -> torch.Tensor:
+    def suppresses(i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
+        close = overlap(corners[i], corners[j]) > iou_threshold
+        return close if labels is None else close & (labels[i][:, None] == labels[j])
+
+    return greedy_nms(scores.detach(), suppresses)
+
+
+def nms_rotated(
+    dets: torch.Tensor,
+    scores: torch.Tensor,
+    iou_threshold: float,
+    labels: torch.Tensor | None = None,
+    clockwise: bool = True,
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """`nms` of rotated boxes.
+
+    Args:
+        dets: `(N, 5)` centre x, y, width, height, angle in radians.
+        scores: `(N,)`.
+        labels: `(N,)`; boxes of unlike labels do not meet.
+        clockwise: positive angles turn clockwise in the image.
+
+    Returns:
+        `(K, 6)` boxes and scores, and their indices `(K,)`, in falling order of score; without boxes `dets` and None.
+    """
+    if len(dets) == 0:
+        return dets, None
+    keep = _polygon_nms(rotated_corners(dets.detach(), clockwise), scores, iou_threshold, labels)
+    return torch.cat([dets[keep], scores[keep, None]], 1), keep
+
+
+def nms_quadri(
+    dets: torch.Tensor, scores: torch.Tensor, iou_threshold: float, labels: torch.Tensor | None = None
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """`nms` of convex quadrilaterals `(N, 8)`, x1, y1, ..., x4, y4; see `nms_rotated`. Returns `(K, 9)` and indices."""
+    if len(dets) == 0:
+        return dets, None
+    keep = _polygon_nms(dets.detach().reshape(-1, 4, 2), scores, iou_threshold, labels)
+    return torch.cat([dets[keep], scores[keep, None]], 1), keep
+
+
+def nms_match(dets: Any, iou_threshold: float) -> list[Any]:
+    """Which boxes `nms` would remove because of which.
+
+    Args:
+        dets: `(N, 5)` x1, y1, x2, y2, score; a tensor or an array.
+
+    Returns:
+        For each box that is kept, in falling order of score, its index and those of the boxes that it removes, as
+        tensors or arrays.
+    """
+    if dets.shape[-1] != 5:
+        raise ValueError(f'dets should be (N, 5), but got {tuple(dets.shape)}')
+    boxes = torch.as_tensor(dets).detach()
+    close = _overlaps(boxes[:, :4], boxes[:, :4], 0).cpu() > iou_threshold
+    left = boxes[:, 4].argsort(descending=True, stable=True).cpu()
+    groups = []
+    while len(left):
+        removed = close[left[0], left]
+        removed[0] = True
+        groups.append(left[removed])
+        left = left[~removed]
+    if isinstance(dets, np.ndarray):
+        return [group.numpy() for group in groups]
+    return [group.to(boxes.device) for group in groups]

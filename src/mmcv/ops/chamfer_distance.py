@@ -1,0 +1,3 @@
+from mmcv.ops.points import chamfer_distance
+
+__all__ = ['chamfer_distance']

@@ -1,0 +1,3 @@
+from mmcv.ops.points import three_interpolate
+
+__all__ = ['three_interpolate']
