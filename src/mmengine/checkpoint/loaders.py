@@ -5,20 +5,18 @@ from __future__ import annotations
 import difflib
 import io
 import os
-import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
-from urllib.error import HTTPError
 from urllib.parse import urlparse
 
 import torch
 
-from mmengine.dist import barrier, get_dist_info
 from mmengine.fileio import get
 from mmengine.logging import print_log
 from mmengine.utils.errors import CheckpointError
 
+from .download import download_once, huggingface_url
 from .model_urls import (
     ENV_MMENGINE_HOME,
     _get_mmengine_home,
@@ -30,8 +28,6 @@ from .model_urls import (
 from .safetensors_io import load_safetensors
 from .state_dict import state_dict_of
 from .unpickling import read_pickle
-
-_HASH = re.compile(r'-([a-f0-9]{8,})\.\w+$')
 
 
 class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
@@ -75,35 +71,24 @@ def load_from_http(
     filename: str, map_location: Any = None, model_dir: str | None = None, progress: bool = False
 ) -> Any:
     """A URL. The file is kept in torch hub's folder, or in `checkpoints` below `$MMENGINE_HOME` if that is set."""
-    name = os.path.basename(urlparse(filename).path)
-    folders = _folders(model_dir)
-    places = [os.path.join(folder, name) for folder in folders]
+    return _cached(filename, os.path.basename(urlparse(filename).path), model_dir, map_location, progress)
+
+
+def _cached(url: str, name: str, model_dir: str | None, map_location: Any, progress: bool) -> Any:
+    places = [os.path.join(folder, name) for folder in _folders(model_dir)]
     if not any(map(os.path.isfile, places)):
-        rank = get_dist_info()[0]
-        try:
-            if rank == 0:
-                _download(filename, places[0], progress)
-        finally:
-            barrier()  # also after an error, so that the others do not wait for ever
-        if not os.path.isfile(places[0]):  # on another machine than rank 0
-            _download(filename, places[0], progress)
+        download_once(url, places[0], progress)
     return load_from_local(next(filter(os.path.isfile, places)), map_location)
 
 
-def _download(url: str, path: str, progress: bool) -> None:
-    found = _HASH.search(path)
-    # A date looks like a hash, too, but has no letters.
-    digest = found[1] if found is not None and not found[1].isdigit() else None
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        torch.hub.download_url_to_file(url, path, hash_prefix=digest, progress=progress)
-    except (OSError, RuntimeError, ValueError) as e:
-        if isinstance(e, HTTPError):
-            e.close()
-        raise CheckpointError(
-            f'could not download {url}: {e}\n'
-            f'Put the file by hand at {path}, or set {ENV_MMENGINE_HOME} to a folder that has it in `checkpoints`.'
-        ) from e
+def load_from_huggingface(filename: str, map_location: Any = None, progress: bool = False) -> Any:
+    """`hf://owner/repo/model.safetensors`, or `hf://owner/repo@revision/...`.
+
+    The file is kept below `hf` in the folder of downloads; a revision that moves, like `main`, is not asked for again.
+    Private ones need `$HF_TOKEN`.
+    """
+    name = os.path.join('hf', *filename.removeprefix('hf://').split('/'))
+    return _cached(huggingface_url(filename), name, None, map_location, progress)
 
 
 def _named(filename: str, urls: Mapping[str, str]) -> str:
@@ -147,7 +132,10 @@ def _process_mmcls_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
 
 def load_from_ceph(filename: str, map_location: Any = None, backend: str = 'petrel') -> Any:
     """Remote storage, through the file backend of its prefix."""
-    data = get(filename)
+    try:
+        data = get(filename)
+    except ValueError as e:
+        raise CheckpointError(f'{filename} cannot be read: {e}') from e
     return read_pickle(io.BytesIO(data), filename, len(data), map_location)
 
 

@@ -87,7 +87,9 @@ for _prefixes, _loader in (
     (('modelzoo://', 'torchvision://'), loaders.load_from_torchvision),
     (('open-mmlab://', 'openmmlab://'), loaders.load_from_openmmlab),
     ('mmcls://', loaders.load_from_mmcls),
+    ('hf://', loaders.load_from_huggingface),
     ('pavi://', loaders.load_from_pavi),
+    (r'[a-z][a-z0-9+.-]*://', loaders.load_from_ceph),  # by fsspec; sorts behind all that begin with a letter
     ((r'(\S+\:)?s3://', r'(\S+\:)?petrel://'), loaders.load_from_ceph),
 ):
     CheckpointLoader.register_scheme(_prefixes, _loader)

@@ -105,14 +105,21 @@ class LogProcessor:
         """`Epoch(train) [2][10/20]` or `Iter(train) [10/40000]`."""
         if mode == 'train':
             if self.by_epoch:
-                length = len(runner.train_dataloader)
+                length = self._get_dataloader_size(runner, mode)
                 return f'Epoch(train) [{runner.epoch + 1}][{batch_idx + 1:>{len(str(length))}}/{length}]'
             return f'Iter(train) [{runner.iter + 1:>{len(str(runner.max_iters))}}/{runner.max_iters}]'
-        length = len(runner.val_dataloader if mode == 'val' else runner.test_dataloader)
+        length = self._get_dataloader_size(runner, mode)
         count = f'[{batch_idx + 1:>{len(str(length))}}/{length}]'
         if self.by_epoch:
             return f'Epoch({mode}) [{runner.epoch}]{count}' if mode == 'val' else f'Epoch({mode}) {count}'
         return f'Iter({mode}) {count}'
+
+    def _get_dataloader_size(self, runner: Runner, mode: str) -> int:
+        """How many batches the line counts to."""
+        return len(self._get_cur_loop(runner, mode).dataloader)
+
+    def _get_cur_loop(self, runner: Runner, mode: str) -> Any:
+        return getattr(runner, f'{mode}_loop')
 
     def _name(self, key: str, mode: str) -> str:
         return key if self.log_with_hierarchy else key.removeprefix(f'{mode}/')

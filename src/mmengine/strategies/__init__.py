@@ -1,3 +1,22 @@
-from .strategy import DDPStrategy, SingleDeviceStrategy, default_strategy, unwrapped
+"""What differs between one process and many."""
 
-__all__ = ['DDPStrategy', 'SingleDeviceStrategy', 'default_strategy', 'unwrapped']
+from .strategy import DDPStrategy, SingleDeviceStrategy, default_strategy, unwrapped
+from .unavailable import (
+    ColossalAIStrategy,
+    DeepSpeedOptimWrapper,
+    DeepSpeedStrategy,
+    FSDPStrategy,
+    MMDeepSpeedEngineWrapper,
+)
+
+__all__ = [
+    'ColossalAIStrategy',
+    'DDPStrategy',
+    'DeepSpeedOptimWrapper',
+    'DeepSpeedStrategy',
+    'FSDPStrategy',
+    'MMDeepSpeedEngineWrapper',
+    'SingleDeviceStrategy',
+    'default_strategy',
+    'unwrapped',
+]

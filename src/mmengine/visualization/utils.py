@@ -79,16 +79,17 @@ def img_from_canvas(canvas: Any) -> np.ndarray:
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def optional(module: str, extra: str) -> Any:
+def optional(module: str, extra: str | None = None) -> Any:
     """Import an optional package.
 
     Raises:
-        MissingDependencyError: naming the extra to install.
+        MissingDependencyError: naming the extra to install, or the package where there is none.
     """
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingDependencyError(f"{module} is not installed: pip install 'mmnext[{extra}]'") from error
+        wanted = f"'mmnext[{extra}]'" if extra else module
+        raise MissingDependencyError(f'{module} is not installed: pip install {wanted}') from error
 
 
 __all__ = [

@@ -1,0 +1,3 @@
+from mmengine.strategies import SingleDeviceStrategy as BaseStrategy
+
+__all__ = ['BaseStrategy']

@@ -1,0 +1,3 @@
+from mmengine.strategies import ColossalAIStrategy
+
+__all__ = ['ColossalAIStrategy']

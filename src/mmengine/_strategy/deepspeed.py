@@ -1,0 +1,3 @@
+from mmengine.strategies import DeepSpeedOptimWrapper, DeepSpeedStrategy, MMDeepSpeedEngineWrapper
+
+__all__ = ['DeepSpeedOptimWrapper', 'DeepSpeedStrategy', 'MMDeepSpeedEngineWrapper']

@@ -1,0 +1,3 @@
+from mmengine.strategies import DDPStrategy
+
+__all__ = ['DDPStrategy']

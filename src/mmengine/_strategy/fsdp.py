@@ -1,0 +1,3 @@
+from mmengine.strategies import FSDPStrategy
+
+__all__ = ['FSDPStrategy']

@@ -1,0 +1,3 @@
+from mmengine.strategies import SingleDeviceStrategy
+
+__all__ = ['SingleDeviceStrategy']

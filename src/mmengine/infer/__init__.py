@@ -1,0 +1,5 @@
+"""What inferencers of all tasks share."""
+
+from .infer import BaseInferencer
+
+__all__ = ['BaseInferencer']

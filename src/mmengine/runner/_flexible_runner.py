@@ -1,0 +1,3 @@
+from .runner import Runner as FlexibleRunner
+
+__all__ = ['FlexibleRunner']
