@@ -1,5 +1,13 @@
 from .base import BaseSegmentor
 from .cascade_encoder_decoder import CascadeEncoderDecoder
 from .encoder_decoder import EncoderDecoder
+from .multimodal_encoder_decoder import MultimodalEncoderDecoder
+from .seg_tta import SegTTAModel
 
-__all__ = ['BaseSegmentor', 'CascadeEncoderDecoder', 'EncoderDecoder']
+__all__ = [
+    'BaseSegmentor',
+    'CascadeEncoderDecoder',
+    'EncoderDecoder',
+    'MultimodalEncoderDecoder',
+    'SegTTAModel',
+]

@@ -55,6 +55,6 @@ class ResLayer(Sequential):
             dilations[0] = dilation // 2
 
         shared = dict(conv_cfg=conv_cfg, norm_cfg=norm_cfg, **kwargs)
-        layers = [block(inplanes, planes, stride, dilations[0], downsample=downsample, **shared)]
-        layers += [block(width, planes, 1, dilations[i], **shared) for i in range(1, num_blocks)]
+        layers = [block(inplanes, planes, stride=stride, dilation=dilations[0], downsample=downsample, **shared)]
+        layers += [block(width, planes, stride=1, dilation=dilations[i], **shared) for i in range(1, num_blocks)]
         super().__init__(*layers)

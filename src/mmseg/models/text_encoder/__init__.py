@@ -1,0 +1,3 @@
+from .clip_text_encoder import CLIPTextEncoder, QuickGELU
+
+__all__ = ['CLIPTextEncoder', 'QuickGELU']
