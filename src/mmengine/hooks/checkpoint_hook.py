@@ -295,7 +295,7 @@ class CheckpointHook(Hook):
             first = next(iter(metrics))
             for known in (self.best_scores, self.best_ckpt_path_dict):
                 if 'auto' in known:
-                    known[first] = known.pop('auto')  # type: ignore[assignment, index]
+                    known[first] = known.pop('auto')  # type: ignore[assignment]
             self._init_rule(self.rules, [first])
         # In an epoch-based run validation comes after the epoch was counted.
         step = runner.epoch if self.by_epoch else runner.iter

@@ -14,6 +14,8 @@ from mmengine.registry import MODELS
 class BaseTTAModel(BaseModel):
     """Runs `module.test_step` on every view. Derived classes write `merge_preds`.
 
+    It loads checkpoints of its module as well as its own.
+
     Args:
         module: the model, or a config of it.
         data_preprocessor: replaces the one in the config of the model.
@@ -31,6 +33,13 @@ class BaseTTAModel(BaseModel):
         if not isinstance(module, nn.Module) or not hasattr(module, 'test_step'):
             raise TypeError(f'module should be a model with a test_step, or a config of one, but got {module!r}')
         self.module: Any = module
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        mine = [key for key in state_dict if key.startswith(prefix)]
+        if not any(key.startswith(f'{prefix}module.') for key in mine):
+            for key in mine:
+                state_dict[f'{prefix}module.{key.removeprefix(prefix)}'] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     def merge_preds(self, data_samples_list: list[list[Any]]) -> list[Any]:
         """Merge results.

@@ -8,37 +8,44 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.hooks.hook import STAGE_ARGUMENTS, generic_stage
+from mmengine.registry import HOOKS
 from mmengine.utils import is_method_overridden
 from mmengine.utils.errors import ArgumentError
 
-from .priority import get_priority
+from .hook_config import build_hook, with_defaults
+from .hook_order import check_names, name_of, order_hooks
+from .hook_profile import HookProfile
 
 
 class HookTable:
-    """The hooks of a run in the order of their priority (then of registration), and a table of their methods.
+    """The hooks of a run in their order (`hook_order`), and a table of their methods.
 
-    A stage that no hook implements costs one look-up in a dict.
+    A stage that no hook implements costs one look-up in a dict. With a profile, the methods are timed.
     """
 
     def __init__(self) -> None:
+        self.profile: HookProfile | None = None
         self.hooks: list[Hook] = []
         self.origins: dict[int, str] = {}
         self._methods: dict[str, list[Callable]] = {}
 
     def add(self, hook: Hook, origin: str = '') -> None:
-        """Put `hook` behind those of the same or a higher priority.
+        """Put `hook` behind those of the same or a higher priority, or where its `before` and `after` say.
 
         Args:
-            hook: its `priority` decides.
             origin: where the config asked for it, for messages.
 
         Raises:
-            ArgumentError: a method of the hook does not take what the runner passes at that stage.
+            ArgumentError: a method of the hook does not take what the runner passes at that stage, or its place
+                contradicts those of others.
         """
         check_signatures(hook, origin)
-        value = get_priority(hook.priority)
-        place = next((i for i, h in enumerate(self.hooks) if get_priority(h.priority) > value), len(self.hooks))
-        self.hooks.insert(place, hook)
+        try:
+            self.hooks[:] = order_hooks([*self.hooks, hook])
+        except ArgumentError as error:
+            if origin:
+                error.add_note(f'  at {origin}')
+            raise
         self.origins[id(hook)] = origin
         self._methods.clear()
 
@@ -46,7 +53,9 @@ class HookTable:
         """The bound methods that run at `stage`, in order."""
         found = self._methods.get(stage)
         if found is None:
-            found = self._methods[stage] = [getattr(h, stage) for h in self.hooks if implements(h, stage)]
+            hooks = [h for h in self.hooks if implements(h, stage)]
+            timed = self.profile.wrap if self.profile is not None else _as_it_is
+            found = self._methods[stage] = [timed(h, stage, getattr(h, stage)) for h in hooks]
         return found
 
     def call(self, stage: str, runner: Any, **kwargs: Any) -> None:
@@ -68,21 +77,35 @@ class HookTable:
         loop = getattr(runner, '_train_loop', None)
         iteration = getattr(loop, 'iter', None)
         return (
-            f'in hook {type(hook).__name__} at stage {stage}, priority {getattr(hook, "priority", "?")}'
+            f'in hook {name_of(hook)} at stage {stage}, priority {getattr(hook, "priority", "?")}'
             + ('' if iteration is None else f', iteration {iteration}')
             + (f', from {origin}' if origin else '')
         )
 
     def describe(self) -> str:
-        """Stage by stage: which hooks run, in which order and at which priority."""
+        """Stage by stage: which hooks run, in which order, at which priority, and where a config asked for them."""
         lines = []
         for stage in STAGE_ARGUMENTS:
             hooks = [h for h in self.hooks if implements(h, stage)]
             if hooks:
                 lines.append(f'{stage}:')
-                lines += [f'({h.priority!s:<12}) {type(h).__name__:<35}' for h in hooks]
+                lines += [f'({h.priority!s:<12}) {name_of(h):<35}{self.origins.get(id(h), "")}' for h in hooks]
                 lines.append(' -------------------- ')
         return '\n'.join(lines)
+
+
+def table_of_config(cfg: Any) -> HookTable:
+    """The hooks that a run with this config has, without the run: for `mmseg show hooks`."""
+    table = HookTable()
+    with HOOKS.switch_scope_and_registry(cfg.get('default_scope')):
+        for hook in [*with_defaults(cfg.get('default_hooks')), *(cfg.get('custom_hooks') or [])]:
+            table.add(*build_hook(hook))
+        check_names(table.hooks, lambda name: HOOKS.get(name) is not None)
+    return table
+
+
+def _as_it_is(hook: Hook, stage: str, method: Callable) -> Callable:
+    return method
 
 
 def implements(hook: Hook, stage: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader
 
 from mmengine.checkpoint import _load_checkpoint, _load_checkpoint_to_model, find_latest_checkpoint, save_checkpoint
 from mmengine.config import Config, ConfigDict
-from mmengine.config.origin import where
 from mmengine.dataset.randomness import StepSeeder
 from mmengine.dist import (
     get_dist_info,
@@ -31,12 +30,16 @@ from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.registry import EVALUATOR, HOOKS, RUNNERS, DefaultScope
 from mmengine.strategies import SingleDeviceStrategy, default_strategy, unwrapped
 from mmengine.utils import mkdir_or_exist
-from mmengine.utils.errors import ArgumentError, CheckpointError, ConfigError
+from mmengine.utils.errors import CheckpointError, ConfigError
 from mmengine.visualization import Visualizer
 
 from . import environment, state
 from .base_loop import BaseLoop
 from .builders import RunnerBuilders, unused_name
+from .function_hook import FunctionHook
+from .hook_config import build_hook, with_defaults
+from .hook_order import check_names
+from .hook_profile import HookProfile
 from .hook_table import HookTable
 from .interrupt import InterruptFlag, TrainingInterrupted
 from .loops import EpochBasedTrainLoop, IterBasedTrainLoop, TestLoop, ValLoop
@@ -47,14 +50,6 @@ ConfigType = dict | Config | ConfigDict
 # Projects import these from here as well.
 __all__ = ['ConfigType', 'EpochBasedTrainLoop', 'Evaluator', 'IterBasedTrainLoop', 'Runner', 'TestLoop', 'ValLoop']
 
-DEFAULT_HOOKS: dict[str, dict] = {
-    'runtime_info': {'type': 'RuntimeInfoHook'},
-    'timer': {'type': 'IterTimerHook'},
-    'sampler_seed': {'type': 'DistSamplerSeedHook'},
-    'logger': {'type': 'LoggerHook'},
-    'param_scheduler': {'type': 'ParamSchedulerHook'},
-    'checkpoint': {'type': 'CheckpointHook', 'interval': 1},
-}
 # What must be given together for a phase to run.
 PHASES = {
     'train': ('train_dataloader', 'train_cfg', 'optim_wrapper'),
@@ -162,6 +157,8 @@ class Runner(RunnerBuilders):
         self.model = self.wrap_model(self.cfg.get('model_wrapper_cfg'), self.model)
 
         self._hook_table = HookTable()
+        if self.cfg.get('profile_hooks', False):
+            self._hook_table.profile = HookProfile()
         self.register_hooks(default_hooks, custom_hooks)
         self.logger.info(f'Hooks will be executed in the following order:\n{self.get_hooks_info()}')
         self.dump_config()
@@ -253,36 +250,36 @@ class Runner(RunnerBuilders):
     # ------------------------------------------------------------------ hooks
 
     def register_hook(self, hook: Hook | dict, priority: str | int | Priority | None = None) -> None:
-        """Add one hook. The priority is `priority`, else that of the config, else that of its class."""
-        if not isinstance(hook, (Hook, dict)):
-            raise TypeError(f'hook should be a Hook or its config, but got {type(hook).__name__}')
-        origin = where(hook) if isinstance(hook, dict) else ''
-        if isinstance(hook, dict):
-            cfg = copy.copy(hook)
-            if priority is None:
-                priority = cfg.pop('priority', None)
-            else:
-                cfg.pop('priority', None)
-            hook = cast(Hook, HOOKS.build(cfg))
-            if not isinstance(hook, Hook):
-                raise ArgumentError(
-                    f'{type(hook).__name__} is registered as a hook but does not derive from Hook\n  at {origin}'
-                )
-        if priority is not None:
-            hook.priority = priority.name if isinstance(priority, Priority) else priority
-        self._hook_table.add(hook, origin)
+        """Add one hook. The priority is `priority`, else that of the config, else that of its class.
+
+        A config may also have `before` and `after`: names of hooks that it runs before or after.
+        """
+        self._hook_table.add(*build_hook(hook, priority))
+
+    def on(
+        self,
+        stage: str,
+        function: Callable[..., Any] | None = None,
+        *,
+        priority: str | int | None = None,
+        before: str | Sequence[str] = (),
+        after: str | Sequence[str] = (),
+    ) -> Callable[..., Any]:
+        """Have a function called at a stage, with the runner and what it takes by name of what the stage gives.
+
+        Returns:
+            The function; without one, a decorator.
+        """
+
+        def register(function: Callable[..., Any]) -> Callable[..., Any]:
+            self._hook_table.add(FunctionHook(stage, function, priority, before, after))
+            return function
+
+        return register if function is None else register(function)
 
     def register_default_hooks(self, hooks: dict[str, Hook | dict] | None = None) -> None:
-        """Add the default hooks; `hooks` replaces one by its key, or removes it by None."""
-        wanted: dict[str, Any] = dict(DEFAULT_HOOKS)
-        for name, hook in (hooks or {}).items():
-            if hook is None:
-                wanted.pop(name, None)
-            elif isinstance(hook, dict) and 'type' not in hook and name in wanted:
-                wanted[name] = {**wanted[name], **hook}
-            else:
-                wanted[name] = hook
-        for hook in wanted.values():
+        """Add the default hooks; `hooks` replaces one by its key, changes its options, or removes it by None."""
+        for hook in with_defaults(hooks):
             self.register_hook(hook)
 
     def register_custom_hooks(self, hooks: list[Hook | dict]) -> None:
@@ -294,13 +291,14 @@ class Runner(RunnerBuilders):
     ) -> None:
         self.register_default_hooks(default_hooks)
         self.register_custom_hooks(custom_hooks or [])
+        check_names(self.hooks, lambda name: HOOKS.get(name) is not None)
 
     def call_hook(self, fn_name: str, **kwargs: Any) -> None:
         """Run the hooks of stage `fn_name`."""
         self._hook_table.call(fn_name, self, **kwargs)
 
     def get_hooks_info(self) -> str:
-        """Stage by stage: the hooks in their order, with priorities."""
+        """Stage by stage: the hooks in their order, with priorities and where the config asks for them."""
         return self._hook_table.describe()
 
     # ------------------------------------------------------------------ train, val, test
@@ -331,6 +329,8 @@ class Runner(RunnerBuilders):
             self._maybe_compile('train_step')
             model = loop.run()
             self.call_hook('after_run')
+        if self._hook_table.profile is not None:
+            self.logger.info(f'Time of the hooks:\n{self._hook_table.profile.report()}')
         return model
 
     def val(self) -> dict:
@@ -441,6 +441,7 @@ class Runner(RunnerBuilders):
     ) -> None:
         """Put the whole run to where the checkpoint was written."""
         location = 'cpu' if map_location == 'default' else map_location
+        self._resume = True  # hooks ask it, also where a script calls this
         checkpoint = self.load_checkpoint(filename, map_location=location)
         if self._train_loop is None:
             raise ConfigError('resume goes on with a training; to test or validate a checkpoint, use load_from')
@@ -459,12 +460,14 @@ class Runner(RunnerBuilders):
         meta: dict | None = None,
         by_epoch: bool = True,
         backend_args: dict | None = None,
+        write: Callable[..., None] = save_checkpoint,
     ) -> None:
         """Write the run to `out_dir/filename`, whole or not at all.
 
         Args:
             meta: further entries; `epoch` and `iter` in it override what follows from `by_epoch`.
             by_epoch: whether this is called as an epoch ends (which then counts as done) or as an iteration ends.
+            write: called with the checkpoint, its path and `backend_args`.
         """
         backend_args = backend_args if backend_args is not None else file_client_args
         # On all ranks, though one writes: they must stay alike.
@@ -473,7 +476,7 @@ class Runner(RunnerBuilders):
                 checkpoint = state.collect(self, save_optimizer, save_param_scheduler, meta, by_epoch)
                 self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
                 path = join_path(out_dir, filename, backend_args=backend_args)
-                save_checkpoint(checkpoint, path, backend_args=backend_args)
+                write(checkpoint, path, backend_args=backend_args)
 
     @master_only
     def dump_config(self) -> None:
