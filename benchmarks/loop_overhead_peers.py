@@ -3,8 +3,8 @@
     python benchmarks/loop_overhead_peers.py [--iters N] [--repeats N] [--reference-python PATH]
 
 The tiny training of `loop_overhead.py`, in the same run, by each peer that is installed: Lightning's Trainer,
-Accelerate and Ignite, each with a learning-rate schedule by iteration and the loss logged every 50th iteration, which is
-what the runner's default hooks do. `--reference-python` names an interpreter that has mmengine 0.10.7; the script then
+Accelerate and Ignite, each with a schedule by iteration and the loss logged every 50th iteration, as the runner's
+default hooks do. `--reference-python` names an interpreter that has mmengine 0.10.7; the script then
 runs itself there for its `Runner`.
 """
 

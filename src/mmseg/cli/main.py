@@ -10,10 +10,10 @@ from rich_argparse import RichHelpFormatter
 
 from mmseg.version import __version__
 
-from . import predict, test, train
+from . import check, predict, test, train
 from .run import exit_code
 
-COMMANDS = {'train': train, 'test': test, 'predict': predict}
+COMMANDS = {'check': check, 'train': train, 'test': test, 'predict': predict}
 
 
 def parser() -> argparse.ArgumentParser:

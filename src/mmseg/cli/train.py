@@ -10,6 +10,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmengine.utils.errors import ConfigError
 
+from .check import stop_at_errors
 from .run import add_config_arguments, exit_code, load_config
 
 
@@ -25,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='go on with this checkpoint, or without a path with the newest of the work dir',
     )
     parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
+    parser.add_argument('--profile-hooks', action='store_true', help='end with the time that each hook took')
+    parser.add_argument('--no-check', action='store_true', help='do not look for mistakes in the config first')
     parser.add_argument('--no-progress', action='store_true', help='no progress bar on a terminal')
 
 
@@ -33,9 +36,13 @@ def run(args: argparse.Namespace) -> None:
     cfg = load_config(args)
     if args.amp:
         use_amp(cfg)
+    if args.profile_hooks:
+        cfg.profile_hooks = True
     if args.resume is not None:
         cfg.resume = True
         cfg.load_from = None if args.resume == 'auto' else args.resume
+    if not args.no_check:
+        stop_at_errors(cfg)
     runner = Runner.from_cfg(cfg) if 'runner_type' not in cfg else RUNNERS.build(cfg)
     bar = ProgressBarHook(enabled=False if args.no_progress else None)
     runner.register_hook(bar)
