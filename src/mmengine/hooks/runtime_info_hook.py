@@ -22,14 +22,31 @@ def is_scalar(value: Any) -> bool:
     return isinstance(value, (int, float)) or getattr(value, 'size', None) == 1
 
 
+def _rates_by_kind(optim_wrapper: Any) -> dict[str, float]:
+    """The learning rates of groups that differ in their first one, by its ratio to the optimizer's."""
+    if hasattr(optim_wrapper, 'items'):
+        parts = [(f'{name}.', _rates_by_kind(wrapper)) for name, wrapper in optim_wrapper.items()]
+        return {f'{prefix}{name}': rate for prefix, rates in parts for name, rate in rates.items()}
+    base = optim_wrapper.defaults['lr']
+    groups = optim_wrapper.optimizer.param_groups
+    return {f'x{g.get("initial_lr", g["lr"]) / base:.3g}.lr': g['lr'] for g in reversed(groups)}
+
+
 @HOOKS.register_module()
 class RuntimeInfoHook(Hook):
     """Writes `iter`, `epoch`, `max_iters`, … as runtime info; `train/lr`, `train/loss*`, `val/*`, `test/*` as scalars.
 
     Nothing is read back from the device: losses enter the hub as the tensors that they are.
+
+    Args:
+        log_groups: also log the learning rate of each kind of parameter group, as `x0.1.lr` for those that began with a
+            tenth of the optimizer's.
     """
 
     priority = 'VERY_HIGH'
+
+    def __init__(self, log_groups: bool = False) -> None:
+        self.log_groups = log_groups
 
     def before_run(self, runner: Runner) -> None:
         pretty = getattr(runner.cfg, 'pretty_text', '')
@@ -62,6 +79,9 @@ class RuntimeInfoHook(Hook):
         for name, values in runner.optim_wrapper.get_lr().items():
             # `lr` of the only optimizer, `<optimizer>.lr` where there are several.
             hub.update_scalar(f'train/{name}', values[0])
+        if self.log_groups:
+            for name, rate in _rates_by_kind(runner.optim_wrapper).items():
+                hub.update_scalar(f'train/{name}', rate)
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
