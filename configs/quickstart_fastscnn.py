@@ -1,7 +1,7 @@
 """The quickstart's task with Fast-SCNN (arXiv:1902.04502), from random weights.
 
 Command:   mmseg train configs/quickstart_fastscnn.py
-Expected:  mIoU @@ after 1800 iterations with this seed
+Expected:  mIoU 40.4 after 1800 iterations with this seed
 """
 
 _base_ = ['./quickstart.py']

@@ -1,7 +1,7 @@
 """The quickstart's task with a small SegFormer (arXiv:2105.15203), from random weights.
 
 Command:   mmseg train configs/quickstart_segformer.py
-Expected:  mIoU @@ after 1800 iterations with this seed
+Expected:  mIoU 59.0 after 1800 iterations with this seed
 """
 
 _base_ = ['./quickstart.py']

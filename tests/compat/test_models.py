@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.published import published_configs
+from helpers.published import clip_vocabulary, published_configs
 
 import mmseg.models  # noqa: F401
+from mmcv.cnn.bricks import DropPath
 from mmengine.config import Config
 from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import DefaultScope
@@ -87,8 +88,13 @@ def samples(record: dict, meta: dict) -> list[SegDataSample]:
 
 
 @pytest.mark.parametrize('name', RECORDS)
-def test_equals_the_reference(name: str) -> None:
+def test_equals_the_reference(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     record = RECORDS[name]
+    if name.startswith('san/'):
+        vocabulary = clip_vocabulary()
+        if vocabulary is None:
+            pytest.skip('the wheel of mmsegmentation has no vocabulary of CLIP')
+        monkeypatch.setenv('MMSEG_CLIP_VOCABULARY', str(vocabulary))
     with DefaultScope.overwrite_default_scope('mmseg'):
         config = Config.fromfile(published_configs() / name)
         without_weights(config.model)
@@ -113,11 +119,13 @@ def test_equals_the_reference(name: str) -> None:
     if record.get('loss_mode'):  # the forward depends on the mode, but not that of norms and dropout
         model.train()
         for module in model.modules():
-            if isinstance(module, (*NORMS, torch.nn.modules.dropout._DropoutNd)):
+            if isinstance(module, (*NORMS, torch.nn.modules.dropout._DropoutNd, DropPath)):
                 module.eval()
     torch.manual_seed(0)
     np.random.seed(0)
     with torch.no_grad():
         losses = model.loss(inputs, samples(record, meta))
     found_losses = {k: float(sum(v)) if isinstance(v, (list, tuple)) else float(v) for k, v in losses.items()}
-    assert found_losses == pytest.approx(record['losses'], rel=1e-4, nan_ok=True)
+    # Matching by drawn points has near-ties, which another order of additions decides otherwise.
+    tolerance = 1e-3 if name.startswith('mask2former/mask2former_r50') else 1e-4
+    assert found_losses == pytest.approx(record['losses'], rel=tolerance, nan_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+VOCABULARY = 'bpe_simple_vocab_16e6.txt.gz'
 WHEEL = 'mmsegmentation-1.2.2-py3-none-any.whl'
 
 
@@ -27,10 +28,17 @@ def published_configs() -> Path:
     if not (home / WHEEL).is_file():
         pytest.skip(f'the wheel of mmsegmentation 1.2.2 cannot be fetched: {done.stderr.strip()[-200:]}')
     with zipfile.ZipFile(home / WHEEL) as wheel, tempfile.TemporaryDirectory(dir=home) as folder:
-        wheel.extractall(folder, [name for name in wheel.namelist() if '/.mim/configs/' in name])
+        wheel.extractall(
+            folder, [name for name in wheel.namelist() if '/.mim/configs/' in name or name.endswith(VOCABULARY)]
+        )
         if not configs.is_dir():
             Path(folder, 'mmseg').rename(_made(home / 'mmsegmentation-1.2.2') / 'mmseg')  # whole or absent
     return configs
+
+
+def clip_vocabulary() -> Path | None:
+    """The vocabulary of CLIP's text encoder, which the wheel carries; None if it does not."""
+    return next(published_configs().parents[1].rglob(VOCABULARY), None)
 
 
 def _made(folder: Path) -> Path:

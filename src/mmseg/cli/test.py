@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from mmengine.config import Config
-from mmengine.hooks import ProgressBarHook
+from mmengine.hooks import ProgressBarHook, build_runner_with_tta
 from mmengine.runner import Runner
 from mmengine.utils.errors import ConfigError
 
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     add_config_arguments(parser)
+    parser.add_argument('--tta', action='store_true', help='predict with test-time augmentation')
     parser.add_argument('--out', metavar='DIR', help='write predicted masks to this folder')
     parser.add_argument('--show-dir', metavar='DIR', help='write pictures of the predictions to this folder')
     parser.add_argument('--show', action='store_true', help='show pictures of the predictions')
@@ -33,7 +34,7 @@ def run(args: argparse.Namespace) -> None:
         evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]
         for evaluator in evaluators:
             evaluator['output_dir'] = args.out
-    runner = Runner.from_cfg(cfg)
+    runner = build_runner_with_tta(cfg) if args.tta else Runner.from_cfg(cfg)
     bar = ProgressBarHook()
     runner.register_hook(bar)
     try:

@@ -1,3 +1,6 @@
-from .metrics import IoUMetric
+from .metrics import DepthMetric, IoUMetric
 
-__all__ = ['IoUMetric']
+__all__ = [
+    'DepthMetric',
+    'IoUMetric',
+]

@@ -4,6 +4,7 @@ from .backbones import (
     MSCAN,
     PCPVT,
     SVT,
+    VPD,
     BEiT,
     BiSeNetV1,
     BiSeNetV2,
@@ -82,6 +83,7 @@ from .decode_heads import (
     SideAdapterCLIPHead,
     STDCHead,
     UPerHead,
+    VPDDepthHead,
 )
 from .losses import (
     Accuracy,
@@ -99,7 +101,14 @@ from .losses import (
     accuracy,
 )
 from .necks import FPN, JPU, Feature2Pyramid, ICNeck, MLANeck, MultiLevelNeck
-from .segmentors import BaseSegmentor, CascadeEncoderDecoder, EncoderDecoder, MultimodalEncoderDecoder, SegTTAModel
+from .segmentors import (
+    BaseSegmentor,
+    CascadeEncoderDecoder,
+    DepthEstimator,
+    EncoderDecoder,
+    MultimodalEncoderDecoder,
+    SegTTAModel,
+)
 from .text_encoder import CLIPTextEncoder
 
 __all__ = [
@@ -128,6 +137,7 @@ __all__ = [
     'DMHead',
     'DNLHead',
     'DPTHead',
+    'DepthEstimator',
     'DepthwiseSeparableASPPHead',
     'DepthwiseSeparableFCNHead',
     'DiceCost',
@@ -204,6 +214,8 @@ __all__ = [
     'TverskyLoss',
     'UNet',
     'UPerHead',
+    'VPD',
+    'VPDDepthHead',
     'VisionTransformer',
     'accuracy',
     'build_backbone',

@@ -62,6 +62,6 @@ class HungarianAssigner(BaseAssigner):
             pred_instances, gt_instances: what the costs read; the labels of the latter are always there.
         """
         if not len(pred_instances) or not len(gt_instances):
-            none = gt_instances.labels.new_zeros(0)
+            none = gt_instances['labels'].new_zeros(0)
             return none, none
         return match(total_cost(self.match_costs, pred_instances, gt_instances, img_meta))

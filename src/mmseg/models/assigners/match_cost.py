@@ -37,7 +37,7 @@ class ClassificationCost(BaseMatchCost):
     def __call__(
         self, pred_instances: InstanceData, gt_instances: InstanceData, img_meta: dict | None = None, **kwargs: Any
     ) -> Tensor:
-        return -pred_instances.scores.softmax(-1)[:, gt_instances.labels] * self.weight
+        return -pred_instances['scores'].softmax(-1)[:, gt_instances['labels']] * self.weight
 
 
 def _pairwise(positive: Tensor, negative: Tensor, target: Tensor) -> Tensor:
@@ -46,7 +46,7 @@ def _pairwise(positive: Tensor, negative: Tensor, target: Tensor) -> Tensor:
 
 
 def _flat_masks(pred_instances: InstanceData, gt_instances: InstanceData) -> tuple[Tensor, Tensor]:
-    return pred_instances.masks.flatten(1).float(), gt_instances.masks.flatten(1).float()
+    return pred_instances['masks'].flatten(1).float(), gt_instances['masks'].flatten(1).float()
 
 
 @TASK_UTILS.register_module()
@@ -97,8 +97,8 @@ class FocalLossCost(BaseMatchCost):
         if self.binary_input:
             pred, target = _flat_masks(pred_instances, gt_instances)
             return _pairwise(*self._terms(pred), target) * self.weight
-        positive, negative = self._terms(pred_instances.scores)
-        return (positive - negative)[:, gt_instances.labels] * self.weight
+        positive, negative = self._terms(pred_instances['scores'])
+        return (positive - negative)[:, gt_instances['labels']] * self.weight
 
 
 @TASK_UTILS.register_module()
@@ -110,9 +110,7 @@ class DiceCost(BaseMatchCost):
         naive_dice: sums in the denominator instead of sums of squares.
     """
 
-    def __init__(
-        self, pred_act: bool = False, eps: float = 1e-3, naive_dice: bool = True, weight: float = 1.0
-    ) -> None:
+    def __init__(self, pred_act: bool = False, eps: float = 1e-3, naive_dice: bool = True, weight: float = 1.0) -> None:
         super().__init__(weight)
         self.pred_act = pred_act
         self.eps = eps

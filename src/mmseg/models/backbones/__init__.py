@@ -24,6 +24,7 @@ from .timm_backbone import TIMMBackbone
 from .twins import PCPVT, SVT
 from .unet import UNet
 from .vit import VisionTransformer
+from .vpd import VPD
 
 __all__ = [
     'BEiT',
@@ -55,5 +56,6 @@ __all__ = [
     'SwinTransformer',
     'TIMMBackbone',
     'UNet',
+    'VPD',
     'VisionTransformer',
 ]

@@ -212,7 +212,7 @@ class MSCAN(BaseModule):
                 raise ConfigError(f'MSCAN with num_stages={num_stages} needs as many {name}, but they are {values}.')
         self.depths = depths
         self.num_stages = num_stages
-        rates = iter(torch.linspace(0, drop_path_rate, sum(depths)).tolist())
+        rates = iter(torch.linspace(0, drop_path_rate, sum(depths), device='cpu').tolist())
         for stage in range(num_stages):
             width = embed_dims[stage]
             if stage == 0:

@@ -33,6 +33,7 @@ from .setr_mla_head import SETRMLAHead
 from .setr_up_head import SETRUPHead
 from .stdc_head import STDCHead
 from .uper_head import UPerHead
+from .vpd_depth_head import VPDDepthHead
 
 __all__ = [
     'ANNHead',
@@ -72,4 +73,5 @@ __all__ = [
     'SegmenterMaskTransformerHead',
     'SideAdapterCLIPHead',
     'UPerHead',
+    'VPDDepthHead',
 ]

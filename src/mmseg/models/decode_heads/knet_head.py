@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mmcv.cnn import ConvModule, build_activation_layer, build_norm_layer
-from mmcv.cnn.bricks.transformer import FFN, MultiheadAttention, build_transformer_layer
+from mmcv.cnn.bricks.transformer import FFN, MultiheadAttention
 from mmengine.model import BaseModule, ModuleList
 from mmengine.utils.errors import ConfigError
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
@@ -150,7 +150,7 @@ class KernelUpdateHead(BaseModule):
         width = in_channels * conv_kernel_size**2
         self.attention = MultiheadAttention(width, num_heads, dropout)
         self.attention_norm = build_norm_layer({'type': 'LN'}, width)[1]
-        self.kernel_update_conv = build_transformer_layer(kernel_updator_cfg)
+        self.kernel_update_conv = MODELS.build(kernel_updator_cfg)
         self.feat_transform: nn.Module | None = None
         if feat_transform_cfg is not None:
             self.feat_transform = ConvModule(

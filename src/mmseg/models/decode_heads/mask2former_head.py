@@ -105,9 +105,7 @@ class Mask2FormerHead(MaskClassificationHead):
         cls_preds, mask_preds = [cls_pred], [mask_pred]
         for index, layer in enumerate(self.transformer_decoder.layers):
             level = index % levels
-            query = layer(
-                query, tokens[level], tokens[level], query_pos, positions[level], cross_attn_mask=hidden
-            )
+            query = layer(query, tokens[level], tokens[level], query_pos, positions[level], cross_attn_mask=hidden)
             size = maps[(index + 1) % levels].shape[-2:]
             cls_pred, mask_pred, hidden = self._forward_head(query, mask_features, size)
             cls_preds.append(cls_pred)

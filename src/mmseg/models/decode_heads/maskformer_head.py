@@ -69,7 +69,7 @@ class MaskFormerHead(MaskClassificationHead):
         return self.cls_embed(out), masks
 
     def _masks_for_matching(self, mask_preds: Tensor, gt_masks: Tensor) -> tuple[Tensor, Tensor]:
-        small = F.interpolate(gt_masks[None].float(), mask_preds.shape[-2:], mode='nearest')[0]
+        small = F.interpolate(gt_masks[:, None].float(), mask_preds.shape[-2:], mode='nearest')[:, 0]
         return mask_preds, small
 
     def _mask_losses(self, mask_preds: Tensor, gt_masks: Tensor, num_masks: Any) -> tuple[Tensor, Tensor]:

@@ -56,7 +56,9 @@ class SideAdapterCLIPHead(BaseDecodeHead):
         if train_cfg:
             self.assigner = TASK_UTILS.build(train_cfg['assigner'])
 
-    def forward(self, inputs: Any, deep_supervision_idxs: Sequence[int]) -> tuple[list[Tensor], list[Tensor]]:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        self, inputs: Any, deep_supervision_idxs: Sequence[int]
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Logits of masks `(N, Q, h, w)` and classes `(N, Q, C + 1)`, behind some layers and the last.
 
         Args:
@@ -76,7 +78,7 @@ class SideAdapterCLIPHead(BaseDecodeHead):
         mask_logits, class_logits = seg_logits
         return semantic_inference(class_logits, mask_logits, input_size(batch_img_metas[0]))
 
-    def loss(self, x: Any, batch_data_samples: SampleList, train_cfg: ConfigType) -> dict:  # type: ignore[override]
+    def loss(self, x: Any, batch_data_samples: SampleList, train_cfg: ConfigType) -> dict:
         """Losses by name, those behind earlier layers with a prefix such as `d7.`."""
         instances = masks_of_classes(batch_data_samples, self.ignore_index)
         mask_props, class_logits = self.forward(x, self.deep_supervision_idxs)
@@ -101,9 +103,9 @@ class SideAdapterCLIPHead(BaseDecodeHead):
         taken, targets = [], []
         for index, instances in enumerate(batch_gt_instances):
             rows, columns = self._match(cls_scores[index], mask_preds[index], instances)
-            labels[index, rows] = instances.labels[columns]
+            labels[index, rows] = instances['labels'][columns]
             taken.append(mask_preds[index, rows])
-            targets.append(instances.masks[columns])
+            targets.append(instances['masks'][columns])
         num_masks = mean_over_ranks(sum(map(len, batch_gt_instances)), cls_scores)
         pred, target = torch.cat(taken), torch.cat(targets)
         if len(pred):
@@ -135,12 +137,12 @@ class SideAdapterCLIPHead(BaseDecodeHead):
     @torch.no_grad()
     def _match(self, cls_scores: Tensor, mask_preds: Tensor, gt_instances: InstanceData) -> tuple[Tensor, Tensor]:
         """Which queries of a sample learn which instances."""
-        pred, target = points_for_matching(mask_preds, gt_instances.masks, self.train_cfg['num_points'])
+        pred, target = points_for_matching(mask_preds, gt_instances['masks'], self.train_cfg['num_points'])
         found: Any = self.assigner.assign(
-            InstanceData(scores=cls_scores.float(), masks=pred), InstanceData(labels=gt_instances.labels, masks=target)
+            InstanceData(scores=cls_scores.float(), masks=pred),
+            InstanceData(labels=gt_instances['labels'], masks=target),
         )
         return found
 
     def extra_repr(self) -> str:
         return f'ignore_index={self.ignore_index}, align_corners={self.align_corners}'
-

@@ -99,7 +99,8 @@ class SideAdapterNetwork(nn.Module):
             bias=patch_bias,
             norm_cfg=None,
         )
-        self.grid: tuple[int, int] = self.patch_embed.init_out_size
+        grid: Any = self.patch_embed.init_out_size
+        self.grid: tuple[int, int] = grid
         num_patches = self.grid[0] * self.grid[1]
         self.pos_embed = nn.Parameter(torch.randn(1, num_patches, embed_dims) * 0.02)
         self.query_pos_embed = nn.Parameter(torch.zeros(1, num_queries, embed_dims))
@@ -147,13 +148,9 @@ class SideAdapterNetwork(nn.Module):
         for module in [*self.mask_decoder.pix_mlp.layers, *self.mask_decoder.attn_mlp.layers]:
             caffe2_xavier_init(module)
 
-    def fuse_clip(
-        self, fused_index: int, x: Tensor, clip_feature: Tensor, hwshape: tuple[int, int], L: int
-    ) -> Tensor:
+    def fuse_clip(self, fused_index: int, x: Tensor, clip_feature: Tensor, hwshape: tuple[int, int], L: int) -> Tensor:
         """Add a feature of CLIP to the last `L` tokens of `x (N, Q + L, C)`."""
-        fused = resize(
-            self.conv_clips[fused_index](clip_feature), size=hwshape, mode='bilinear', align_corners=False
-        )
+        fused = resize(self.conv_clips[fused_index](clip_feature), size=hwshape, mode='bilinear', align_corners=False)
         return torch.cat([x[:, :-L], x[:, -L:] + fused.flatten(2).transpose(1, 2)], dim=1)
 
     def encode_feature(
@@ -162,7 +159,7 @@ class SideAdapterNetwork(nn.Module):
         """Queries `(N, Q, C)` and pixels `(N, C, h, w)` behind the layers of `deep_supervision_idxs` and the last."""
         x, hwshape = self.patch_embed(image)
         length = x.shape[1]
-        pos_embed = self.pos_embed
+        pos_embed: Tensor = self.pos_embed
         if hwshape != self.grid:
             maps = pos_embed.transpose(1, 2).unflatten(2, self.grid)
             maps = F.interpolate(maps, size=hwshape, mode='bicubic', align_corners=False)
@@ -240,7 +237,7 @@ class RecWithAttnbias(BaseModule):
         if sos_token_format != 'cls_token':
             self.sos_token = nn.Parameter(torch.randn(sos_token_num, 1, embed_dims) * 0.02)
             self.frozen_exclude.append('sos_token')
-        layer = {
+        layer: dict[str, Any] = {
             'attn_cfgs': {
                 'type': 'MultiheadAttention',
                 'embed_dims': embed_dims,

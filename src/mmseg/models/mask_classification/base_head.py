@@ -168,9 +168,9 @@ class MaskClassificationHead(BaseModule, metaclass=ABCMeta):
         taken, targets, count = [], [], 0
         for index, (instances, meta) in enumerate(zip(batch_gt_instances, batch_img_metas, strict=True)):
             result = self._match(cls_scores[index], mask_preds[index], instances, meta)
-            labels[index, result.pos_inds] = instances.labels[result.pos_assigned_gt_inds]
+            labels[index, result.pos_inds] = instances['labels'][result.pos_assigned_gt_inds]
             taken.append(mask_preds[index, result.pos_inds])
-            targets.append(instances.masks[result.pos_assigned_gt_inds])
+            targets.append(instances['masks'][result.pos_assigned_gt_inds])
             count += result.avg_factor
 
         labels = labels.flatten()
@@ -191,10 +191,10 @@ class MaskClassificationHead(BaseModule, metaclass=ABCMeta):
     @torch.no_grad()
     def _match(self, cls_scores: Tensor, mask_preds: Tensor, gt_instances: InstanceData, meta: dict) -> Any:
         """Which of the queries of a sample learn which instances."""
-        pred, target = self._masks_for_matching(mask_preds, gt_instances.masks)
+        pred, target = self._masks_for_matching(mask_preds, gt_instances['masks'])
         assigned = self.assigner.assign(
             InstanceData(scores=cls_scores.float(), masks=pred),
-            InstanceData(labels=gt_instances.labels, masks=target),
+            InstanceData(labels=gt_instances['labels'], masks=target),
             img_meta=meta,
         )
         return self.sampler.sample(assigned, InstanceData(scores=cls_scores, masks=mask_preds), gt_instances)

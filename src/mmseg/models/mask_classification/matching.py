@@ -38,7 +38,7 @@ class MaskHungarianAssigner(HungarianAssigner):
         **kwargs: Any,
     ) -> AssignResult:
         rows, columns = super().assign(pred_instances, gt_instances, img_meta=img_meta)
-        labels: Tensor = gt_instances.labels
+        labels: Tensor = gt_instances['labels']
         gt_inds = labels.new_zeros(len(pred_instances))
         gt_inds[rows] = columns + 1
         assigned = labels.new_full((len(pred_instances),), -1)
@@ -74,4 +74,4 @@ class MaskPseudoSampler:
     ) -> MaskSamplingResult:
         taken = assign_result.gt_inds > 0
         pos_inds, neg_inds = torch.nonzero(taken).flatten(), torch.nonzero(~taken).flatten()
-        return MaskSamplingResult(pos_inds, neg_inds, assign_result.gt_inds, gt_instances.masks)
+        return MaskSamplingResult(pos_inds, neg_inds, assign_result.gt_inds, gt_instances['masks'])

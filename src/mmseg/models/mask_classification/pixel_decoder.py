@@ -48,9 +48,7 @@ class PixelDecoder(BaseModule):
         super().__init__(init_cfg)
         self.in_channels = in_channels
         self.num_inputs = len(in_channels)
-        self.lateral_convs, self.output_convs = _lateral_and_output(
-            in_channels[:-1], feat_channels, norm_cfg, act_cfg
-        )
+        self.lateral_convs, self.output_convs = _lateral_and_output(in_channels[:-1], feat_channels, norm_cfg, act_cfg)
         self.last_feat_conv = ConvModule(
             in_channels[-1],
             feat_channels,
@@ -109,7 +107,7 @@ class MSDeformAttnPixelDecoder(BaseModule):
         self.num_outs = num_outs
         pyramid = in_channels[: self.num_input_levels - self.num_encoder_levels]
         encoded = in_channels[self.num_input_levels - self.num_encoder_levels :]
-        self.input_convs = ModuleList(
+        self.input_convs: Any = ModuleList(
             [
                 ConvModule(width, feat_channels, 1, norm_cfg=norm_cfg, act_cfg=None, bias=True)
                 for width in reversed(encoded)

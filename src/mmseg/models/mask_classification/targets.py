@@ -16,7 +16,8 @@ def masks_of_classes(samples: SampleList, ignore_index: int) -> list[InstanceDat
     """For each sample the classes that occur, `labels (G,)` int64, and their `masks (G, H, W)` uint8."""
     instances = []
     for sample in samples:
-        label: Any = sample.gt_sem_seg.data
+        pixels: Any = sample.gt_sem_seg
+        label: Tensor = pixels.data
         classes = torch.unique(label)
         classes = classes[classes != ignore_index].long()
         masks = (label.reshape(1, *label.shape[-2:]) == classes[:, None, None]).to(torch.uint8)

@@ -120,8 +120,9 @@ class DetrTransformerDecoder(BaseModule):
         self.num_layers = num_layers
         self.layer_cfg = cfgs
         self.return_intermediate = return_intermediate
-        self.layers: Any = ModuleList([self.layer_type(**cfg) for cfg in cfgs])
-        self.embed_dims: int = self.layers[0].embed_dims
+        layers = [self.layer_type(**cfg) for cfg in cfgs]
+        self.layers: Any = ModuleList(layers)
+        self.embed_dims = layers[0].embed_dims
         self.post_norm = build_norm_layer(post_norm_cfg, self.embed_dims)[1]
 
     def forward(
@@ -184,7 +185,7 @@ class DeformableDetrTransformerEncoder(BaseModule):
         self.num_layers = num_layers
         self.layer_cfg = cfgs
         self.layers: Any = ModuleList([DeformableDetrTransformerEncoderLayer(**cfg) for cfg in cfgs])
-        self.embed_dims: int = self.layers[0].embed_dims
+        self.embed_dims: Any = self.layers[0].embed_dims
 
     def forward(self, query: Tensor, query_pos: Tensor, **kwargs: Any) -> Tensor:
         for layer in self.layers:

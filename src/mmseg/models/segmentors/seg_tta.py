@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from torch import Tensor
+
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
@@ -26,7 +28,8 @@ class SegTTAModel(BaseTTAModel):
 
     def _merge(self, views: SampleList) -> SegDataSample:
         # One channel holds probabilities already.
-        maps: list[Any] = [view.seg_logits.data for view in views]
+        pixels: list[Any] = [view.seg_logits for view in views]
+        maps: list[Tensor] = [view.data for view in pixels]
         scores = maps[0].new_zeros(maps[0].shape)
         for logits in maps:
             scores += logits.softmax(dim=0) if logits.shape[0] > 1 else logits

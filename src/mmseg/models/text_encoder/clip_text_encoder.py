@@ -83,7 +83,7 @@ class CLIPTextEncoder(BaseModule):
         if cat_bg:
             self.bg_embed = nn.Parameter(torch.randn(1, output_dims))
         self.token_embedding = nn.Embedding(total_vocab_size, embed_dims)
-        layer = {
+        layer: dict[str, Any] = {
             'attn_cfgs': {'type': 'MultiheadAttention', 'embed_dims': embed_dims, 'num_heads': num_heads, 'bias': True},
             'ffn_cfgs': {
                 'type': 'FFN',
