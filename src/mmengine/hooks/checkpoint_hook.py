@@ -191,8 +191,15 @@ class CheckpointHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, outputs: dict | None = None
     ) -> None:
-        if not self.by_epoch and self._is_due(runner, self.every_n_train_iters, self.is_last_train_iter):
-            self._save(runner, runner.iter + 1)
+        if self.by_epoch:
+            return
+        # Before the questions of `_is_due`, the cheap one, since this runs in each iteration.
+        loop: Any = runner.train_loop
+        done = loop.iter + 1
+        if self.interval > 0 and (done - self.save_begin) % self.interval and done != loop.max_iters:
+            return
+        if self._is_due(runner, self.every_n_train_iters, self.is_last_train_iter):
+            self._save(runner, done)
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
         if self.key_indicators and metrics:
