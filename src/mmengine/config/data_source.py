@@ -4,37 +4,40 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
-from typing import Any
-
-import yaml
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from mmengine.utils.errors import ConfigError
 
 from .config_dict import ConfigDict
 from .origin import Origin
 
+if TYPE_CHECKING:
+    import yaml  # at use: most configs are Python
+
 TUPLE_TAG = 'tag:yaml.org,2002:python/tuple'
 Marks = dict[tuple, int]  # path of keys and indices -> line
 
 
-class YamlLoader(yaml.SafeLoader):
-    """The safe loader, and tuples."""
-
-
-class YamlDumper(yaml.SafeDumper):
-    """The safe dumper, and tuples. Repeated values are written out."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _tuple(loader: YamlLoader, node: yaml.SequenceNode) -> tuple:
+def _tuple(loader: Any, node: Any) -> tuple:
     return tuple(loader.construct_sequence(node, deep=True))
 
 
-YamlLoader.add_constructor(TUPLE_TAG, _tuple)
-YamlDumper.add_representer(tuple, lambda dumper, value: dumper.represent_sequence(TUPLE_TAG, value))
+@cache
+def yaml_forms() -> tuple[Any, Any]:
+    """The safe loader and the safe dumper, both with tuples; the dumper writes out repeated values."""
+    import yaml
+
+    class YamlLoader(yaml.SafeLoader):
+        pass
+
+    class YamlDumper(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    YamlLoader.add_constructor(TUPLE_TAG, _tuple)
+    YamlDumper.add_representer(tuple, lambda dumper, value: dumper.represent_sequence(TUPLE_TAG, value))
+    return YamlLoader, YamlDumper
 
 
 def read_data(text: str, file: str) -> dict[str, Any]:
@@ -43,16 +46,22 @@ def read_data(text: str, file: str) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read, or is no mapping.
     """
+    import yaml
+
     try:
         if file.endswith('.json'):
             values = json.loads(text)
         elif file.endswith('.toml'):
+            import tomllib
+
             values = tomllib.loads(text)
         else:
-            values = yaml.load(text, YamlLoader)
+            values = yaml.load(text, yaml_forms()[0])
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise ConfigError(f'{Origin(file, line)} cannot be read: {error.problem}') from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f'{Origin(file, 0)} cannot be read: {error}') from error
     except ValueError as error:
         raise ConfigError(f'{Origin(file, getattr(error, "lineno", 0))} cannot be read: {error}') from error
     if not isinstance(values, dict):
@@ -62,6 +71,8 @@ def read_data(text: str, file: str) -> dict[str, Any]:
 
 def with_lines(root: ConfigDict, text: str, file: str) -> ConfigDict:
     """`root` with the lines of its keys: exact in yaml and json, in toml the first one where the key stands."""
+    import yaml
+
     marks: Marks = {}
     if not file.endswith('.toml'):
         try:
@@ -73,6 +84,8 @@ def with_lines(root: ConfigDict, text: str, file: str) -> ConfigDict:
 
 
 def _mark(node: yaml.Node | None, path: tuple, marks: Marks) -> None:
+    import yaml
+
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if isinstance(key, yaml.ScalarNode):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib.util
 from functools import cache
-from importlib.metadata import entry_points
 
 
 @cache
@@ -17,6 +16,8 @@ def stand_in_of(package: str) -> str | None:
     """The module that answers for `package`, a top-level name; None if it is installed or nothing stands in for it."""
     if is_installed(package):
         return None
+    from importlib.metadata import entry_points  # takes as long to import as this whole package
+
     found = entry_points(group='mmengine.stand_ins', name=package)
     return next((entry.value for entry in found), None)
 

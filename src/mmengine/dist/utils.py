@@ -1,9 +1,7 @@
-"""Who am I among the processes, and where may tensors travel. All has an answer without a process group."""
+"""Where tensors may travel among the processes. All has an answer without a process group."""
 
-import functools
-import os
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,14 +9,18 @@ from torch import distributed as torch_dist
 from torch.distributed import ProcessGroup
 
 from mmengine.dist.launch import infer_launcher, init_dist
-
-_F = TypeVar('_F', bound=Callable[..., Any])
-
-_local_group: ProcessGroup | None = None
-
-
-def is_distributed() -> bool:
-    return torch_dist.is_available() and torch_dist.is_initialized()
+from mmengine.dist.place import (
+    get_dist_info,
+    get_local_group,
+    get_local_rank,
+    get_local_size,
+    get_rank,
+    get_world_size,
+    init_local_group,
+    is_distributed,
+    is_main_process,
+    master_only,
+)
 
 
 def get_default_group() -> ProcessGroup | None:
@@ -29,69 +31,11 @@ def get_backend(group: ProcessGroup | None = None) -> str | None:
     return torch_dist.get_backend(group) if is_distributed() else None
 
 
-def get_world_size(group: ProcessGroup | None = None) -> int:
-    return torch_dist.get_world_size(group) if is_distributed() else 1
-
-
-def get_rank(group: ProcessGroup | None = None) -> int:
-    return torch_dist.get_rank(group) if is_distributed() else 0
-
-
-def get_dist_info(group: ProcessGroup | None = None) -> tuple[int, int]:
-    """(rank, world size)."""
-    return get_rank(group), get_world_size(group)
-
-
-def is_main_process(group: ProcessGroup | None = None) -> bool:
-    return get_rank(group) == 0
-
-
-def master_only(func: _F) -> _F:
-    """Decorator: only rank 0 runs the function; the others return `None` at once."""
-
-    @functools.wraps(func)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        return func(*args, **kwargs) if is_main_process() else None
-
-    return wrapped  # type: ignore[return-value]
-
-
 def barrier(group: ProcessGroup | None = None) -> None:
     """Wait for all processes of the group."""
     if is_distributed():
         device = get_comm_device(group)
         torch_dist.barrier(group, device_ids=None if device.index is None else [device.index])
-
-
-def init_local_group(node_rank: int, num_gpus_per_node: int) -> None:
-    """Make a group of the processes of this node. All processes must call it."""
-    global _local_group
-    for node in range(get_world_size() // num_gpus_per_node):
-        first = node * num_gpus_per_node
-        group = torch_dist.new_group(list(range(first, first + num_gpus_per_node)))
-        if node == node_rank:
-            _local_group = group
-
-
-def get_local_group() -> ProcessGroup | None:
-    """The group made by `init_local_group`, or `None` outside of a process group."""
-    if is_distributed() and _local_group is None:
-        raise ValueError('there is no local group yet; call init_local_group() on all processes first')
-    return _local_group if is_distributed() else None
-
-
-def get_local_size() -> int:
-    """Number of processes on this node."""
-    if not is_distributed():
-        return 1
-    return get_world_size(_local_group) if _local_group else int(os.environ.get('LOCAL_WORLD_SIZE', 1))
-
-
-def get_local_rank() -> int:
-    """Rank among the processes of this node."""
-    if not is_distributed():
-        return 0
-    return get_rank(_local_group) if _local_group else int(os.environ.get('LOCAL_RANK', 0))
 
 
 def _native_backends(group: ProcessGroup | None) -> dict[str, str]:

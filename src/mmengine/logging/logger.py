@@ -1,7 +1,6 @@
 """The logger of a run: plain lines on standard output, and the same in a file."""
 
 import logging
-import logging.handlers
 import os
 import platform
 import sys
@@ -143,9 +142,11 @@ def _file_of_rank(log_file: str) -> str:
 def _make_file_handler(path: str, mode: str, cfg: dict[str, Any] | None) -> logging.Handler:
     if cfg is None:
         return logging.FileHandler(path, mode, encoding='utf-8')
+    from logging import handlers  # brings sockets with it
+
     cfg = dict(cfg)
     name = cfg.pop('type', None)
-    handler_type = getattr(logging.handlers, str(name), None) or getattr(logging, str(name), None)
+    handler_type = getattr(handlers, str(name), None) or getattr(logging, str(name), None)
     if not (isinstance(handler_type, type) and issubclass(handler_type, logging.Handler)):
         raise ValueError(f'file_handler_cfg should name a handler of `logging` as its type, but got {name!r}')
     return handler_type(**{'filename': path, **cfg})

@@ -1,5 +1,6 @@
 """Helpers without knowledge of training: plain values, paths, versions, packages, timers, progress bars."""
 
+from mmengine.utils.lazy_names import lazy_names
 from mmengine.utils.manager import ManagerMeta, ManagerMixin
 from mmengine.utils.misc import (
     apply_to,
@@ -107,3 +108,5 @@ __all__ = [
     'track_progress_rich',
     'tuple_cast',
 ]
+
+__getattr__ = lazy_names(__name__, (), 'mmengine.utils.dl_utils')  # needs torch

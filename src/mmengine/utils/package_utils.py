@@ -1,7 +1,6 @@
-"""Where an installed package lies."""
+"""Where an installed package lies. `importlib.metadata` takes as long to import as this whole folder: at use."""
 
 import importlib.machinery
-import importlib.metadata
 import importlib.util
 import os.path
 import subprocess
@@ -23,11 +22,13 @@ def get_installed_path(package: str) -> str:
     Raises:
         importlib.metadata.PackageNotFoundError: it is not installed (a subclass of `ModuleNotFoundError`).
     """
+    from importlib.metadata import PackageNotFoundError
+
     spec = _find_module(package)
     if spec is None and _has_distribution(package):
         spec = importlib.util.find_spec(package2module(package))
     if spec is None:
-        raise importlib.metadata.PackageNotFoundError(package)
+        raise PackageNotFoundError(package)
     if spec.submodule_search_locations:
         return next(iter(spec.submodule_search_locations))
     return os.path.dirname(spec.origin or '')
@@ -39,10 +40,12 @@ def package2module(package: str) -> str:
     Raises:
         ValueError: the distribution brings no module, or several of which none bears its name.
     """
+    from importlib.metadata import packages_distributions
+
     wanted = _canonical(package)
     modules = [
         module
-        for module, distributions in importlib.metadata.packages_distributions().items()
+        for module, distributions in packages_distributions().items()
         if wanted in map(_canonical, distributions) and not module.startswith('_')
     ]
     for module in modules:
@@ -83,8 +86,10 @@ def _find_module(package: str) -> importlib.machinery.ModuleSpec | None:
 
 
 def _has_distribution(package: str) -> bool:
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
-        importlib.metadata.distribution(package)
-    except importlib.metadata.PackageNotFoundError:
+        distribution(package)
+    except PackageNotFoundError:
         return False
     return True

@@ -3,11 +3,12 @@
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from multiprocessing import Pool
-from multiprocessing.pool import Pool as PoolType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mmengine.utils.timer import Timer
+
+if TYPE_CHECKING:
+    from multiprocessing.pool import Pool as PoolType
 
 
 class ProgressBar:
@@ -87,7 +88,9 @@ def _advance(items: Iterable[Any], bar: ProgressBar) -> Iterator[Any]:
 
 def init_pool(
     process_num: int, initializer: Callable[..., Any] | None = None, initargs: tuple[Any, ...] | None = None
-) -> PoolType:
+) -> 'PoolType':
+    from multiprocessing import Pool  # at use: everything imports this module
+
     if initializer is None:
         return Pool(process_num)
     if initargs is not None and not isinstance(initargs, tuple):

@@ -3,17 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import ExitStack
 from itertools import repeat
-from multiprocessing import Pool
 from typing import Any
-
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 
 class _Worker:
@@ -58,6 +48,18 @@ def track_progress_rich(
         total, tasks = task_num, repeat((), task_num)
     elif total is not None and task_num not in (None, total):
         raise ValueError(f'task_num is {task_num}, but there are {total} tasks')
+
+    # At use: everything imports this module.
+    from multiprocessing import Pool
+
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn('{task.description}'),

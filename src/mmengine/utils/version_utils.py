@@ -2,8 +2,6 @@
 
 import subprocess
 
-from packaging.version import Version
-
 _PRE_RELEASE_RANK = {'a': -3, 'b': -2, 'rc': -1}
 
 
@@ -16,6 +14,8 @@ def digit_version(version_str: str, length: int = 4) -> tuple[int, ...]:
     Raises:
         ValueError: not a version in the sense of PEP 440.
     """
+    from packaging.version import Version
+
     version = Version(version_str)
     release = (*version.release, *[0] * length)[:length]
     if version.pre:

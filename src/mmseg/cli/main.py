@@ -10,10 +10,10 @@ from rich_argparse import RichHelpFormatter
 
 from mmseg.version import __version__
 
-from . import check, predict, test, train
+from . import check, predict, show, test, train
 from .run import exit_code
 
-COMMANDS = {'check': check, 'train': train, 'test': test, 'predict': predict}
+COMMANDS = {'show': show, 'check': check, 'train': train, 'test': test, 'predict': predict}
 
 
 def parser() -> argparse.ArgumentParser:
