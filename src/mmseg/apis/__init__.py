@@ -1,3 +1,4 @@
 from .inference import inference_model, init_model, show_result_pyplot
+from .mmseg_inferencer import MMSegInferencer
 
-__all__ = ['inference_model', 'init_model', 'show_result_pyplot']
+__all__ = ['MMSegInferencer', 'inference_model', 'init_model', 'show_result_pyplot']
