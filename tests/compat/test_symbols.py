@@ -54,7 +54,6 @@ EXCEPTIONS: dict[str, str] = {
     'mmengine._strategy.deepspeed:DeepSpeedOptimWrapper': _REFUSED,
     'mmengine._strategy.deepspeed:DeepSpeedStrategy': _REFUSED,
     'mmengine._strategy.fsdp:FSDPStrategy': _REFUSED,
-    'mmengine.config.config:ConfigDict.build_lazy': 'types are classes once a config is read; nothing is built lazily',
     'mmengine.model.base_model.base_model:BaseModel.mlu': _VENDOR,
     'mmengine.model.base_model.base_model:BaseModel.musa': _VENDOR,
     'mmengine.model.base_model.base_model:BaseModel.npu': _VENDOR,

@@ -23,7 +23,8 @@ from mmengine.logging import print_log
 from mmengine.utils.errors import ConfigError
 
 from .config import Config, CustomImportError
-from .config_dict import ConfigDict
+from .config_dict import ConfigDict, clone
+from .lazy import Lazy, LazyImportError
 from .origin import Origin, origin_of
 
 ERROR, WARNING = 'error', 'warning'
@@ -69,7 +70,7 @@ class CheckContext:
     """The config that is checked, and what the rules found out about it so far."""
 
     def __init__(self, cfg: Config) -> None:
-        self.cfg = cfg
+        self.cfg = cfg = _imported(cfg)
         self.root = cfg._cfg_dict
         scope = cfg.get('default_scope')
         self.scope: str = scope if isinstance(scope, str) and scope else 'mmengine'
@@ -102,9 +103,30 @@ class CheckContext:
             file=origin.file if origin else self.cfg.filename or '',
             line=origin.line if origin else 0,
             key=path,
-            value=reprlib.repr(node[key]) if present else '',
+            value=reprlib.repr(dict.get(node, key)) if present else '',
             hint=hint,
         )
+
+
+def _imported(cfg: Config) -> Config:
+    """A copy with what the config names by import; what cannot be imported becomes its path, an unknown type."""
+    cfg = cfg.copy()
+    cfg._set('_cfg_dict', _settled(clone(cfg._cfg_dict)))
+    return cfg
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, Lazy):
+        try:
+            return value.build()
+        except LazyImportError:
+            return value.dotted_path
+    if isinstance(value, ConfigDict):
+        for key, item in dict.items(value):
+            dict.__setitem__(value, key, _settled(item))
+    elif type(value) in (list, tuple):
+        return type(value)(_settled(item) for item in value)
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,19 +13,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mmengine.fileio.atomic import atomic_write
 from mmengine.logging import print_log
 from mmengine.utils import import_modules_from_strings
 from mmengine.utils.errors import ConfigError
 
 from .action import DictAction
-from .config_dict import ConfigDict, clone, to_config
-from .data_source import YamlDumper
-from .loading import SUFFIXES, Loader
+from .config_dict import ConfigDict, clone, set_origin, to_config
+from .data_source import yaml_forms
+from .lazy import Lazy
+from .loading import LAZY_KEY, SUFFIXES, Loader, references_in
 from .merge import DELETE_KEY, merge
-from .origin import Origin, origin_of, where
+from .origin import CONFIG, Origin, origin_of, where
 from .pretty import format_config
 from .stand_ins import stand_in_of
 
@@ -43,6 +42,7 @@ class Config:
     _text: str
     _env_variables: dict[str, str]
     _cfg_dict: ConfigDict
+    _imported: dict[str, str]  # names that the file imports lazily, with their paths
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Config:
             raise TypeError(f'cfg_dict should be a dict, but got {type(cfg_dict).__name__}')
         for key in cfg_dict:
             if key in RESERVED_KEYS:
-                raise KeyError(
+                raise ReservedKeyError(
                     f'{key} is an attribute of every config and cannot be a key of it'
                     + (f': {where(cfg_dict, key)}' if where(cfg_dict, key) else '')
                 )
@@ -68,6 +68,7 @@ class Config:
         self._set('_filename', None if filename is None else str(filename))
         self._set('_env_variables', dict(env_variables or {}))
         self._set('_text', cfg_text if cfg_text is not None else '')
+        self._set('_imported', {})
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -89,14 +90,18 @@ class Config:
             use_predefined_variables: replace `{{ fileDirname }}` and its siblings.
             import_custom_modules: import what `custom_imports` names.
             use_environment_variables: replace `{{$NAME:default}}`.
+            lazy_import: whether what Python configs import is imported when it is taken out of the config; False
+                imports at once, None asks each file: those with `read_base()`, and those that name no `_base_` but
+                import something, are lazy.
 
         Raises:
             ConfigError: with file and line of what is wrong.
         """
-        loader = Loader(use_predefined_variables, use_environment_variables)
+        loader = Loader(use_predefined_variables, use_environment_variables, lazy_import)
         values = loader.load(filename)
         text = ''.join(f'{path}\n{text}\n' for path, text in loader.texts)
         cfg = Config(values, cfg_text=text, filename=filename, env_variables=loader.environment)
+        cfg._imported.update(_paths(loader.imported.get(os.path.abspath(Path(filename).expanduser()), {})))
         if import_custom_modules:
             import_custom(cfg._cfg_dict, Path(filename).expanduser().absolute().parent)
         return cfg
@@ -145,15 +150,22 @@ class Config:
     @property
     def pretty_text(self) -> str:
         """The merged values as Python that loads again."""
-        return format_config(self.to_dict())
+        return format_config(self._dumped())
+
+    def _dumped(self) -> dict:
+        references = sorted(references_in(self._cfg_dict))
+        return self.to_dict() | ({LAZY_KEY: references} if references else {})
 
     def to_dict(self, keep_imported: bool = False) -> dict:
-        """Plain dicts all the way down.
+        """Plain dicts all the way down; the full paths of what the config imports lazily.
 
         Args:
-            keep_imported: is about configs with `read_base()`; nothing that other configs import is left out.
+            keep_imported: begin with the names that the file imports lazily.
         """
-        return self._cfg_dict.to_dict()
+        return {**self._imported, **self._cfg_dict.to_dict()} if keep_imported else self._cfg_dict.to_dict()
+
+    def _to_lazy_dict(self) -> dict:
+        return self._cfg_dict._to_lazy_dict()
 
     def origin(self, key: str) -> Origin | None:
         """File and line that set `key` (dotted), and through `overrides` what they replaced.
@@ -169,7 +181,7 @@ class Config:
             length = next((n for n in lengths if '.'.join(parts[:n]) in node), 1)
             part, parts = '.'.join(parts[:length]), parts[length:]
             nearest = origin_of(node, part) or nearest
-            node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
+            node = node[int(part)] if isinstance(node, (list, tuple)) else dict.__getitem__(node, part)
         return nearest
 
     def dump(self, file: str | Path | None = None) -> str | None:
@@ -182,9 +194,11 @@ class Config:
         """
         suffix = Path(str(file if file is not None else self.filename or '.py')).suffix or '.py'
         if suffix == '.json':
-            text = json.dumps(self.to_dict(), indent=2)
+            text = json.dumps(self._dumped(), indent=2)
         elif suffix in ('.yaml', '.yml'):
-            text = yaml.dump(self.to_dict(), Dumper=YamlDumper, sort_keys=False)
+            import yaml  # at use: most configs are Python
+
+            text = yaml.dump(self._dumped(), Dumper=yaml_forms()[1], sort_keys=False)
         elif suffix == '.py' or file is None:
             text = self.pretty_text
         else:
@@ -211,7 +225,8 @@ class Config:
                     node.put(part, {}, origin)
                 node = node[part]
             node.put(last, clone(to_config(value)), origin)
-        _set_origin(nested, origin)
+        nested.set_origin(None)
+        set_origin(nested, origin)
         nested.set_path('')
         merged = merge(nested, self._cfg_dict, allow_list_keys=allow_list_keys)
         merged.set_path('')
@@ -275,24 +290,34 @@ class Config:
         return other
 
     def _clone(self, values: ConfigDict) -> Config:
-        return _rebuild(values, self._text, self._filename, self._env_variables)
+        return _rebuild(values, self._text, self._filename, self._env_variables, self._imported)
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        return _rebuild, (self._cfg_dict, self._text, self._filename, self._env_variables)
+        return _rebuild, (self._cfg_dict, self._text, self._filename, self._env_variables, self._imported)
 
 
-def _rebuild(values: ConfigDict, text: str, filename: str | None, env_variables: dict) -> Config:
-    return Config(values, cfg_text=text, filename=filename, env_variables=env_variables)
+def _rebuild(
+    values: ConfigDict, text: str, filename: str | None, env_variables: dict, imported: dict[str, str]
+) -> Config:
+    cfg = Config(values, cfg_text=text, filename=filename, env_variables=env_variables)
+    cfg._imported.update(imported)
+    return cfg
 
 
-def _set_origin(node: Any, origin: Origin) -> None:
-    if isinstance(node, ConfigDict):
-        node.set_origin(origin, dict.fromkeys(node, origin))
-        for value in node.values():
-            _set_origin(value, origin)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            _set_origin(value, origin)
+def _paths(imported: dict[str, Any]) -> dict[str, str]:
+    """Names that a config imports, with the full path of each."""
+    paths = {}
+    for name, value in imported.items():
+        module = getattr(value, '__module__', '')
+        if module == CONFIG:
+            continue  # a function of the config
+        own = getattr(value, '__qualname__', None) or getattr(value, '__name__', None) or repr(value)
+        paths[name] = value.dotted_path if isinstance(value, Lazy) else f'{module}.{own}' if module else own
+    return paths
+
+
+class ReservedKeyError(ConfigError, KeyError):
+    """A config sets a key that would hide an attribute of `Config`."""
 
 
 class CustomImportError(ConfigError, ImportError):

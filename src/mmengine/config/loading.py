@@ -13,18 +13,20 @@ from typing import Any
 
 from mmengine.utils.errors import ConfigError
 
-from .config_dict import ConfigDict, clone, to_config
+from .config_dict import ConfigDict, HandedOn, clone, to_config
 from .data_source import read_data, with_lines
+from .lazy import Lazy, LazyImportError, from_reference
+from .lazy_source import LazyImports, is_lazy
 from .merge import merge
 from .origin import Origin, origin_of
-from .python_source import Lines, assigned_lines, run
+from .python_source import run
 
 BASE_KEY = '_base_'
 SUFFIXES = ('.py', '.json', '.yaml', '.yml', '.toml')
 Names = list[tuple[str, Origin]]  # bases, and where they are asked for
 ENVIRONMENT = re.compile(r'\{\{[\'"]?\s*\$(\w+)\s*:\s*(.*?)\s*[\'"]?\}\}')
 BASE_VARIABLE = re.compile(r'\{\{\s*_base_\.([\w.]+)\s*\}\}')
-LAZY = re.compile(r'^\s*with\s+read_base\(\)\s*:', re.MULTILINE)
+LAZY_KEY = '_imported_'  # in dumped configs: which of their texts stand for something to be imported
 
 
 class Loader:
@@ -33,11 +35,20 @@ class Loader:
     Attributes:
         environment: the environment variables that the files referred to, with the values used.
         texts: path and text of each file read, bases first.
+        imported: for each file of the lazy style the names that it imports, which are no values of it.
     """
 
-    def __init__(self, use_predefined_variables: bool = True, use_environment_variables: bool = True) -> None:
+    def __init__(
+        self,
+        use_predefined_variables: bool = True,
+        use_environment_variables: bool = True,
+        lazy_import: bool | None = None,
+    ) -> None:
         self.use_predefined = use_predefined_variables
         self.use_environment = use_environment_variables
+        self.lazy_import = lazy_import
+        self.imported: dict[str, dict[str, Any]] = {}
+        self._lazy = False  # whether there was something lazy so far
         self.environment: dict[str, str] = {}
         self.texts: list[tuple[str, str]] = []
 
@@ -69,17 +80,49 @@ class Loader:
         else:
             values = read_data(text, file)
             names = _bases_in(values, text, file)
-        bases = [self.load(_resolve(name, file, at), (*stack, file), f'{name!r} at {at}') for name, at in names]
-        self.texts.append(own)
+        paths = [os.path.abspath(_resolve(name, file, at)) for name, at in names]
+        bases = [
+            self.load(path, (*stack, file), f'{name!r} at {at}') for path, (name, at) in zip(paths, names, strict=True)
+        ]
+        self.imported[file] = {k: v for path in paths for k, v in self.imported[path].items()}
         base = _join(bases, file)
-        known = {name: _variable(base, path, file) for name, path in placeholders.items()}
+        if self._lazy:
+            base = clone(base, HandedOn)
+        known = _variables(placeholders, base, file, values if tree is None else tree)
         if tree is not None:
-            node = _run(tree, file, base, known)
+            node = self._run(tree, file, base, known, stack)
         else:
             node = with_lines(to_config(values), text, file)
-        node = _fill(node, known)
+        self.texts.append(own)
+        base = clone(base) if self._lazy else base
+        self._lazy |= LAZY_KEY in node
+        node = _restore_lazy(_fill(node, known), file)
         node.set_path('')
         return merge(node, base) if bases else node
+
+    def _run(
+        self, tree: ast.Module, file: str, base: ConfigDict, known: dict[str, Any], stack: tuple[str, ...]
+    ) -> ConfigDict:
+        def load(name: str, asked: str) -> tuple[ConfigDict, dict[str, Any]]:
+            path = os.path.abspath(_resolve(name, file, asked))
+            return self.load(path, (*stack, file), asked), self.imported.get(path, {})
+
+        lazy = is_lazy(tree)
+        imports = LazyImports(file, load, lazy if self.lazy_import is None else self.lazy_import)
+        tree.body = [s for s in tree.body if not _is_base_assignment(s)]
+        if lazy or self.lazy_import:
+            imports.visit(tree)
+        self._lazy |= any(isinstance(v, Lazy) for v in imports.imported.values())
+        try:
+            node = run(tree, file, base, known, imports)
+        except LazyImportError as error:
+            raise LazyImportError(f'{_line_in(error, file)}: {error}') from error
+        except ConfigError:
+            raise
+        except Exception as error:
+            raise ConfigError(f'{_line_in(error, file)}: {type(error).__name__}: {error}') from error
+        self.imported[file] |= imports.imported
+        return node
 
     def _substitute(self, text: str, file: str) -> str:
         path = Path(file)
@@ -110,26 +153,10 @@ class Loader:
 
 
 def _parse(text: str, file: str) -> ast.Module:
-    if LAZY.search(text):
-        raise ConfigError(
-            f'{Origin(file, 0)} uses read_base(): configs of this style are not supported yet; '
-            'use _base_ = [...] instead'
-        )
     try:
         return ast.parse(text, file)
     except SyntaxError as error:
         raise ConfigError(f'{Origin(file, error.lineno or 0)}: {error.msg}: {(error.text or "").strip()}') from error
-
-
-def _run(tree: ast.Module, file: str, base: ConfigDict, variables: dict[str, Any]) -> ConfigDict:
-    tree.body = [s for s in tree.body if not _is_base_assignment(s)]
-    try:
-        values = run(tree, file, base, variables)
-    except ConfigError:
-        raise
-    except Exception as error:
-        raise ConfigError(f'{_line_in(error, file)}: {type(error).__name__}: {error}') from error
-    return Lines(tree, file).apply(values, assigned_lines(tree), base)
 
 
 def _bases_of(tree: ast.Module, file: str) -> Names:
@@ -165,7 +192,7 @@ def _names(value: Any, origin: Origin) -> list[str]:
     return list(names)
 
 
-def _resolve(name: str, file: str, origin: Origin) -> Path:
+def _resolve(name: str, file: str, origin: Origin | str) -> Path:
     if '::' in name:
         return package_config(name, str(origin))
     return Path(file).parent / Path(name).expanduser()
@@ -247,11 +274,28 @@ def _placeholder(path: str, placeholders: dict[str, str]) -> str:
     return name
 
 
+def _variables(placeholders: dict[str, str], base: ConfigDict, file: str, content: Any) -> dict[str, Any]:
+    """The values that placeholders stand for; those that stand in a comment alone need none."""
+    known = {}
+    for name, path in placeholders.items():
+        try:
+            known[name] = _variable(base, path, file)
+        except ConfigError:
+            if occurs(name, content):
+                raise
+    return known
+
+
+def occurs(name: str, content: Any) -> bool:
+    """Whether a placeholder stands in code or data, rather than in a comment."""
+    return name in (ast.dump(content) if isinstance(content, ast.AST) else repr(content))
+
+
 def _variable(base: ConfigDict, path: str, file: str) -> Any:
     value: Any = base
     for key in path.split('.'):
         try:
-            value = value[int(key)] if isinstance(value, (list, tuple)) else value[key]
+            value = value[int(key)] if isinstance(value, (list, tuple)) else dict.__getitem__(value, key)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise ConfigError(f'{Origin(file, 0)}: {{{{_base_.{path}}}}} is not set by any base: {error}') from error
     return value
@@ -269,9 +313,41 @@ def _fill(value: Any, known: dict[str, Any]) -> Any:
                 value = value.replace(name, str(replacement))
         return value
     if isinstance(value, ConfigDict):
-        for key in list(value):
-            dict.__setitem__(value, key, _fill(value[key], known))
+        for key, item in list(dict.items(value)):
+            dict.__setitem__(value, key, _fill(item, known))
         return value
     if type(value) in (list, tuple):
         return type(value)(_fill(v, known) for v in value)
     return value
+
+
+def _restore_lazy(root: ConfigDict, file: str) -> ConfigDict:
+    """What a dumped config says of its texts: these are paths of something to be imported."""
+    references = dict.pop(root, LAZY_KEY, None)
+    if not isinstance(references, list):
+        return root
+    known = {lazy.dotted_path: lazy for lazy in (from_reference(str(r), Origin(file, 0)) for r in references)}
+
+    def restored(value: Any) -> Any:
+        if isinstance(value, ConfigDict):
+            items = [(key, restored(key), restored(item)) for key, item in dict.items(value)]
+            dict.clear(value)
+            for text, key, item in items:
+                dict.__setitem__(value, key, item)
+                if text in value._origins:
+                    value._origins[key] = value._origins.pop(text)
+            return value
+        if type(value) in (list, tuple):
+            return type(value)(restored(v) for v in value)
+        return known.get(value, value) if isinstance(value, str) else value
+
+    return restored(root)
+
+
+def references_in(value: Any) -> set[str]:
+    """What is to be imported in a value, as `_restore_lazy` reads it."""
+    if isinstance(value, dict):
+        return set().union(*map(references_in, (*value, *dict.values(value))))
+    if type(value) in (list, tuple):
+        return set().union(*map(references_in, value))
+    return {value.reference()} if isinstance(value, Lazy) else set()

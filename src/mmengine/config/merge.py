@@ -6,10 +6,8 @@ from typing import Any
 
 from mmengine.utils.errors import ConfigError
 
-from .config_dict import ConfigDict, to_config
+from .config_dict import DELETE_KEY, ConfigDict, to_config
 from .origin import Origin, origin_of, where
-
-DELETE_KEY = '_delete_'
 
 
 def merge(child: Any, base: Any, allow_list_keys: bool = False) -> Any:
@@ -23,9 +21,9 @@ def merge(child: Any, base: Any, allow_list_keys: bool = False) -> Any:
     if isinstance(base, list):
         return _merge_list(child, base, allow_list_keys)
     merged = base.copy()
-    for key, value in child.items():
-        before = base.get(key)
-        if isinstance(value, dict) and key in merged and not value.get(DELETE_KEY, False):
+    for key, value in dict.items(child):
+        before = dict.get(base, key)
+        if isinstance(value, dict) and key in merged and not dict.get(value, DELETE_KEY, False):
             _check_mergeable(child, key, before, base, allow_list_keys)
             dict.__setitem__(merged, key, merge(value, before, allow_list_keys))
             # A list has no addresses of its own: a change of one of its entries is one of the list.
@@ -34,9 +32,20 @@ def merge(child: Any, base: Any, allow_list_keys: bool = False) -> Any:
             if isinstance(value, dict) and key in merged:
                 value = value.copy()
                 del value[DELETE_KEY]
+                _chain_below(value, before)
             merged.put(key, value, None)
             _keep_chain(merged, child, base, key, replaced=True)
     return merged
+
+
+def _chain_below(value: Any, before: Any) -> None:
+    """Note in a dict that replaces another one which of its keys the other one had."""
+    if not isinstance(value, ConfigDict) or not isinstance(before, ConfigDict):
+        return
+    for key, origin in value._origins.items():
+        if key in before and origin.overrides is None:
+            value._origins[key] = Origin(origin.file, origin.line, origin_of(before, key))
+            _chain_below(dict.get(value, key), dict.get(before, key))
 
 
 def _keep_chain(merged: Any, child: Any, base: Any, key: Any, replaced: bool) -> None:
@@ -52,7 +61,7 @@ def _keep_chain(merged: Any, child: Any, base: Any, key: Any, replaced: bool) ->
 
 def _merge_list(child: Any, base: list, allow_list_keys: bool) -> list:
     merged = list(base)
-    for key, value in child.items():
+    for key, value in dict.items(child):
         if key == DELETE_KEY:
             continue
         if not allow_list_keys or not str(key).isdigit():
@@ -61,7 +70,7 @@ def _merge_list(child: Any, base: list, allow_list_keys: bool) -> list:
         if index >= len(merged):
             raise ConfigError(f'index {index} is beyond the list of {len(base)} entries{_at(child, key)}')
         item = merged[index]
-        if isinstance(value, dict) and isinstance(item, (dict, list)) and not value.get(DELETE_KEY, False):
+        if isinstance(value, dict) and isinstance(item, (dict, list)) and not dict.get(value, DELETE_KEY, False):
             merged[index] = merge(value, item, allow_list_keys)
         else:
             merged[index] = to_config(value)
@@ -73,7 +82,8 @@ def _check_mergeable(child: Any, key: Any, before: Any, base: Any, allow_list_ke
         return
     origin = origin_of(base, key)
     raise ConfigError(
-        f'{key}={dict(child[key])!r} is to be merged into {before!r}, which is no dict but a {type(before).__name__}'
+        f'{key}={dict(dict.items(child[key]))!r} is to be merged into {before!r}, '
+        f'which is no dict but a {type(before).__name__}'
         f'{_at(child, key)}'
         + (f'\n  which was set at {origin}' if origin else '')
         + f'\n  add {DELETE_KEY}=True to replace it'

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 CODE = 'set in code'
+CONFIG = '__config__'  # the name under which the code of configs runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def where(node: Any, key: str | None = None) -> str:
     """Key path and origin, as in `model.decode_head.num_classes (configs/a.py:12)`; '' where neither is known."""
     path = getattr(node, '_path', '') or ''
     if key is not None and (path or origin_of(node, key) is not None):
-        path = f'{path}.{key}' if path else str(key)
+        path = f'{path}.{key!s}' if path else str(key)
     origin = origin_of(node, key)
     if origin is None:
         return ''

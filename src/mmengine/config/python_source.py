@@ -8,10 +8,12 @@ from typing import Any
 
 from mmengine.utils.errors import ConfigError
 
-from .config_dict import ConfigDict, clone
-from .origin import CODE, Origin
+from .config_dict import ConfigDict, HandedOn, clone
+from .lazy_source import HIDDEN, LazyImports
+from .origin import CONFIG, Origin
 
 Names = dict[str, ast.expr]
+LITERAL = '__config_literal'
 
 
 class Lines:
@@ -32,7 +34,9 @@ class Lines:
         else:
             return
         for target in targets:
-            if isinstance(target, ast.Name):
+            if isinstance(value, ast.Name) and value.id.startswith(HIDDEN) and isinstance(target, ast.Name):
+                self.names.pop(target.id, None)  # imported, or from a base
+            elif isinstance(target, ast.Name):
                 self.names[target.id] = value
                 self.patches = [p for p in self.patches if p[0] != target.id]
             elif isinstance(target, (ast.Subscript, ast.Attribute)):
@@ -43,40 +47,48 @@ class Lines:
     def origin(self, node: ast.AST) -> Origin:
         return Origin(self.file, getattr(node, 'lineno', 0))
 
-    def apply(self, values: dict[str, Any], statements: dict[str, int], base: ConfigDict) -> ConfigDict:
+    def apply(
+        self,
+        values: dict[str, Any],
+        statements: dict[str, int],
+        base: ConfigDict,
+        given: dict[str, tuple[Any, Origin]] | None = None,
+    ) -> ConfigDict:
         """The values of the file as nodes with origins; what it changed through `_base_` gets its origins as well.
 
         Args:
             statements: a line for names without a plain assignment.
+            given: values that the file took over from elsewhere, and where they were set.
         """
         root = ConfigDict()
         origins = {}
         for name, value in values.items():
             expression = self.names.get(name)
-            dict.__setitem__(root, name, self.node(value, expression, depth=0, line=statements.get(name, 0)))
-            origins[name] = (
-                self.origin(expression) if expression is not None else Origin(self.file, statements.get(name, 0))
-            )
+            line = statements.get(name, 0) if expression is None else expression.lineno
+            origins[name] = Origin(self.file, line)
+            if name in (given or {}):
+                before, origin = given[name]  # type: ignore[index]
+                kept = expression is None and value is before
+                origins[name] = origin if kept else Origin(self.file, line, origin)
+                line = line if not kept or origin.file != self.file else origin.line
+            dict.__setitem__(root, name, self.node(value, expression, depth=0, line=line))
         root.set_origin(Origin(self.file, 1), origins)
         for name, path, statement, value in self.patches:
-            self._patch(base if name == '_base_' else root.get(name), path, statement, value)
-        _name_file(base, self.file)
+            self._patch(base if name == '_base_' else dict.get(root, name), path, statement, value)
         return root
 
     def _patch(self, node: Any, path: list[Any], statement: ast.stmt, value: ast.expr) -> None:
         for key in path[:-1]:
             try:
-                node = node[key]
+                node = dict.__getitem__(node, key) if isinstance(node, dict) else node[key]
             except (KeyError, IndexError, TypeError):
                 return
         key = path[-1]
         if isinstance(node, ConfigDict) and key in node:
-            before = node._origins.get(key)
-            while before is not None and before.file == CODE:
-                before = before.overrides
-            origin = self.origin(statement)
-            node._origins[key] = Origin(origin.file, origin.line, before)
-            dict.__setitem__(node, key, self.node(node[key], value, depth=0, line=statement.lineno))
+            before, origin = node._origins.get(key), self.origin(statement)
+            if (before.file, before.line) != (origin.file, origin.line) if before else True:
+                node._origins[key] = Origin(origin.file, origin.line, before)
+            dict.__setitem__(node, key, self.node(dict.get(node, key), value, depth=0, line=statement.lineno))
 
     def node(self, value: Any, expression: ast.expr | None, depth: int, line: int) -> Any:
         """`value` as a node whose keys know the lines in `expression`, as far as its form shows them."""
@@ -89,7 +101,7 @@ class Lines:
             made = ConfigDict()
             parts = self._dict_parts(expression, depth)
             origins = {}
-            for key, item in value.items():
+            for key, item in dict.items(value):
                 part = parts.get(key)
                 dict.__setitem__(made, key, self.node(item, part, depth, line))
                 origins[key] = self.origin(part) if part is not None else Origin(self.file, line)
@@ -152,35 +164,61 @@ def assigned_lines(tree: ast.Module) -> dict[str, int]:
     return lines
 
 
-def _name_file(node: Any, file: str) -> None:
-    """Say of values that the code of `file` changed, in ways that show no line, that they are from there."""
-    if isinstance(node, ConfigDict):
-        for key, origin in node._origins.items():
-            if origin.file == CODE:
-                node._origins[key] = Origin(file, 0, origin.overrides)
-        for value in node.values():
-            _name_file(value, file)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            _name_file(value, file)
+class _Literals(ast.NodeTransformer):
+    """Has dicts and lists that statements such as `pipeline.append(dict(...))` write down keep their lines."""
+
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self.seen: list[ast.expr] = []
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        return node
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        if isinstance(node.value, ast.Call):
+            node.value.args = [self._kept(a) for a in node.value.args]
+        return node
+
+    def _kept(self, value: ast.expr) -> ast.expr:
+        match value:
+            case ast.Dict() | ast.List() | ast.Call(ast.Name('dict')):
+                self.seen.append(value)
+                call = ast.Call(ast.Name(LITERAL, ast.Load()), [ast.Constant(len(self.seen) - 1), value], [])
+                return ast.fix_missing_locations(ast.copy_location(call, value))
+        return value
+
+    def node(self, number: int, value: Any) -> Any:
+        return clone(self.lines.node(value, self.seen[number], depth=0, line=0), HandedOn)
 
 
-def run(tree: ast.Module, file: str, base: ConfigDict, variables: dict[str, Any]) -> dict[str, Any]:
+def run(
+    tree: ast.Module, file: str, base: ConfigDict, variables: dict[str, Any], imports: LazyImports | None = None
+) -> ConfigDict:
     """The top-level values of a config file: everything but dunder names, modules and functions.
 
     Args:
         base: what `_base_` is in the file, which may change it.
         variables: values of further names, which are not among the results.
+        imports: what the file imports without importing; these names are not among the results either.
     """
-    namespace: dict[str, Any] = {'__file__': file, '__name__': '__config__', '_base_': base, **variables}
+    lines, statements = Lines(tree, file), assigned_lines(tree)
+    literals = _Literals(lines)
+    if not all(isinstance(s, ast.Assign | ast.Import | ast.ImportFrom) for s in tree.body):
+        literals.visit(tree)
+    if imports is not None:
+        variables = {**variables, **imports.names}
+    namespace: dict[str, Any] = {'__file__': file, '__name__': CONFIG, '_base_': base, LITERAL: literals.node}
+    namespace |= variables
     exec(compile(tree, file, 'exec'), namespace)
     if namespace.get('_base_') is not base:
         raise ConfigError(f'{Origin(file, 0)}: _base_ should be assigned once, at the top level of the file')
-    return {
-        name: value
-        for name, value in namespace.items()
-        if not name.startswith('__')
-        and name != '_base_'
-        and name not in variables
-        and not isinstance(value, (types.ModuleType, types.FunctionType, types.BuiltinFunctionType))
-    }
+    imported = {} if imports is None else imports.imported
+    values = {}
+    for name, value in namespace.items():
+        if name.startswith('__') or name == '_base_' or name in variables:
+            continue
+        if isinstance(value, (types.ModuleType, types.FunctionType, types.BuiltinFunctionType)):
+            imported[name] = value  # for files that read this one
+        elif name not in imported or value is not imported[name]:
+            values[name] = value
+    return lines.apply(values, statements, base, None if imports is None else imports.given)

@@ -13,9 +13,23 @@ from typing import Any
 
 from mmengine.utils.errors import ConfigError
 
-from .config_dict import ConfigDict, to_config
+from .config_dict import ConfigDict, HandedOn, clone, to_config
 from .data_source import read_data, with_lines
-from .loading import BASE_KEY, BASE_VARIABLE, Loader, _bases_in, _fill, _join, _names, _placeholder, _resolve, _variable
+from .loading import (
+    BASE_KEY,
+    BASE_VARIABLE,
+    Loader,
+    _bases_in,
+    _fill,
+    _join,
+    _names,
+    _placeholder,
+    _resolve,
+    _variable,
+    occurs,
+)
+from .lazy import Lazy, LazyObject
+from .lazy_source import is_lazy, is_standard
 from .merge import DELETE_KEY, merge
 from .origin import Origin, origin_of
 from .python_source import Lines, assigned_lines
@@ -60,7 +74,7 @@ class StaticLoader(Loader):
         if not file.endswith('.py'):
             values = read_data(text, file)
             base, _ = self._bases(_bases_in(values, text, file), file, stack)
-            known = self._known(placeholders, base, file)
+            known = self._known(placeholders, base, file, values)
             return self._merged(_fill(with_lines(to_config(values), text, file), known), base)
         try:
             tree = ast.parse(text, file)
@@ -71,9 +85,11 @@ class StaticLoader(Loader):
         except (ValueError, RecursionError, MemoryError) as error:  # null bytes; nested too deeply
             raise ConfigError(f'{Origin(file, 0)} cannot be read: {error or type(error).__name__}') from error
         base, imported = self._bases(self._base_names(tree, file), file, stack)
-        known = self._known(placeholders, base, file)
-        reader = _Reader(self, file, stack, base, known)
+        base = clone(base, HandedOn)
+        known = self._known(placeholders, base, file, tree)
+        reader = _Reader(self, file, stack, base, known, is_lazy(tree))
         reader.read(tree.body)
+        self.imported[file] = {n: v for n, v in reader.names.items() if n in reader.no_values and isinstance(v, Lazy)}
         self.stops += [(file, getattr(node, 'lineno', 0), what) for node, what in reader.evaluator.stops]
         self.texts.append(own)
         node = Lines(tree, file).apply(reader.values(), assigned_lines(tree), base)
@@ -101,13 +117,13 @@ class StaticLoader(Loader):
                     return [(name, Origin(file, line)) for name, line in zip(found, lines, strict=True)]
         return []
 
-    def _known(self, placeholders: dict[str, str], base: ConfigDict, file: str) -> dict[str, Any]:
+    def _known(self, placeholders: dict[str, str], base: ConfigDict, file: str, content: Any) -> dict[str, Any]:
         known = {}
         for name, path in placeholders.items():
             try:
                 known[name] = _variable(base, path, file)
             except ConfigError:
-                if not self.stops:
+                if not self.stops and occurs(name, content):
                     raise
                 known[name] = NotEvaluated(f'_base_.{path}')
         return known
@@ -121,8 +137,8 @@ class StaticLoader(Loader):
 
     def _open(self, child: ConfigDict, base: ConfigDict) -> None:
         """What is merged into a value that is not known stands for itself."""
-        for key, value in child.items():
-            before = base.get(key)
+        for key, value in dict.items(child):
+            before = dict.get(base, key)
             if isinstance(value, ConfigDict) and isinstance(before, NotEvaluated):
                 origin = origin_of(child, key) or Origin('', 0)
                 self.stops.append((origin.file, origin.line, f'{key} is merged into {before.source}'))
@@ -135,9 +151,15 @@ class _Reader:
     """The statements of one file, read in order."""
 
     def __init__(
-        self, loader: StaticLoader, file: str, stack: tuple[str, ...], base: ConfigDict, known: dict[str, Any]
+        self,
+        loader: StaticLoader,
+        file: str,
+        stack: tuple[str, ...],
+        base: ConfigDict,
+        known: dict[str, Any],
+        lazy: bool,
     ) -> None:
-        self.loader, self.file, self.stack = loader, file, stack
+        self.loader, self.file, self.stack, self.lazy = loader, file, stack, lazy
         self.no_values = {'_base_', '__file__', '__name__', *known}  # functions and imports as well
         names = {'_base_': base, '__file__': file, '__name__': '__config__', **known}
         self.evaluator = Evaluator(names)
@@ -177,7 +199,10 @@ class _Reader:
                     self._delete(target)
             case ast.Import(aliases) | ast.ImportFrom(names=aliases):
                 for alias in aliases:
-                    self._hide(alias.asname or alias.name.partition('.')[0], source_of(statement))
+                    name = alias.asname or alias.name.partition('.')[0]
+                    self._hide(name, source_of(statement))
+                    if self.lazy and (lazy := self._lazy_name(statement, alias)) is not None:
+                        self.names[name] = lazy
             case ast.FunctionDef(name) | ast.AsyncFunctionDef(name) | ast.ClassDef(name):
                 self._hide(name, f'{name} of line {statement.lineno}')
             case ast.With([ast.withitem(ast.Call(ast.Name('read_base'), [], []))], body):
@@ -185,6 +210,16 @@ class _Reader:
                     self._read_base(each)
             case _:
                 self._leave_open(statement)
+
+    def _lazy_name(self, statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> LazyObject | None:
+        """What an import of the lazy style binds, which is not imported by running such a config either."""
+        module = alias.name if isinstance(statement, ast.Import) else statement.module or ''
+        if not module or getattr(statement, 'level', 0) or is_standard(module) or alias.name in ('*', 'read_base'):
+            return None
+        at = Origin(self.file, statement.lineno)
+        if isinstance(statement, ast.ImportFrom):
+            return LazyObject(module, alias.name, at)
+        return LazyObject(module if alias.asname else module.partition('.')[0], location=at)
 
     def _hide(self, name: str, source: str) -> None:
         self.names[name] = NotEvaluated(source)
@@ -200,7 +235,7 @@ class _Reader:
                 for number, each in enumerate(elements):
                     self._assign(each, value[number] if known else NotEvaluated(f'{source_of(target)} = ...'))
             case ast.Subscript(container, index):
-                self._container(container)[self.evaluator._exact(index)] = value
+                self._container(container)[self.evaluator._plain_value(index)] = value
             case ast.Attribute(container, name) if isinstance(self._container(container), ConfigDict):
                 self._container(container)[name] = value
             case ast.Starred(inner):
@@ -224,7 +259,7 @@ class _Reader:
             case ast.Name(name):
                 del self.names[name]
             case ast.Subscript(container, index):
-                del self._container(container)[self.evaluator._exact(index)]
+                del self._container(container)[self.evaluator._plain_value(index)]
             case ast.Attribute(container, name):
                 del self._container(container)[name]
             case _:
@@ -244,12 +279,14 @@ class _Reader:
         match statement:
             case ast.ImportFrom(module, aliases, level) if (found := self._file_of(module or '', level)) is not None:
                 asked = f'{source_of(statement)} at {Origin(self.file, statement.lineno)}'
-                values = self.loader.load(found, (*self.stack, self.file), asked)
+                values = dict(clone(self.loader.load(found, (*self.stack, self.file), asked), HandedOn))
+                imported = self.loader.imported.get(str(found), {})
                 for alias in aliases:
                     if alias.name == '*':
-                        self.names.update(values)
+                        self.names.update({**imported, **values})
+                        self.no_values |= imported.keys()
                     else:
-                        self.names[alias.asname or alias.name] = values[alias.name]
+                        self.names[alias.asname or alias.name] = {**imported, **values}[alias.name]
             case ast.Pass():
                 pass
             case _:

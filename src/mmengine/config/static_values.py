@@ -12,6 +12,8 @@ from typing import Any
 
 from mmengine.utils.errors import ConfigError
 
+from .lazy import Lazy, LazyAttr
+
 LONGEST = 100_000  # entries or characters that an operation may make
 BIGGEST = 10**30
 _NUMBERS = re.compile(r'\d{4,}|\*')
@@ -117,7 +119,7 @@ class Evaluator:
             case ast.Dict(keys, values):
                 return self._dict(zip(keys, values, strict=True))
             case ast.Call(ast.Name('dict'), positional, keywords) if 'dict' not in self.names:
-                made = dict(*(self._exact(p) for p in positional))
+                made = dict(*(self._plain_value(p) for p in positional))
                 pairs = ((k.arg and ast.Constant(k.arg), k.value) for k in keywords)
                 return made | self._dict(pairs)
             case ast.Call(ast.Attribute(text, 'format'), positional, keywords):
@@ -134,6 +136,8 @@ class Evaluator:
                 found = self._exact(container)
                 if isinstance(found, dict) and name in found:
                     return self._known(node, found[name])
+                if isinstance(found, Lazy) and not name.startswith('__'):
+                    return LazyAttr(name, found, found.location)
         raise StopError(node, f'{source_of(node)} would have to be run')
 
     def _known(self, node: ast.AST, value: Any) -> Any:
@@ -160,10 +164,16 @@ class Evaluator:
         made: dict = {}
         for key, value in pairs:
             if key is None:
-                made.update(self._exact(value))
+                made.update(self._plain_value(value))
             else:
                 made[self._exact(key)] = self._exact(value)
         return made
+
+    def _plain_value(self, node: ast.expr) -> Any:
+        value = self._exact(node)
+        if isinstance(value, Lazy):  # what is done with it would import it
+            raise StopError(node, f'{source_of(node)} would have to be imported')
+        return value
 
     def _plain(self, function: Callable, operand: ast.expr) -> Any:
         return function(self._leaf(operand, self._exact(operand)))
@@ -176,7 +186,8 @@ class Evaluator:
     def binary(self, node: ast.AST, op: ast.operator, left: Any, right: Any) -> Any:
         """`left op right` for plain values, unless the result would be huge."""
         kinds = (*_LEAVES, list, tuple)
-        if type(left) not in kinds or (type(right) not in kinds and not isinstance(op, ast.Mod)):
+        open_right = isinstance(op, ast.Mod) and isinstance(left, (str, bytes))  # seen to below
+        if type(left) not in kinds or (type(right) not in kinds and not open_right):
             raise StopError(node, f'{source_of(node)} would have to be run')
         if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)):
             self._short(node, left)
@@ -232,9 +243,9 @@ class Evaluator:
         if not isinstance(values, (dict, list, tuple, str)):
             raise StopError(node, f'{source_of(node)} would have to be run')
         if isinstance(index, ast.Slice):
-            ends = (None if e is None else self._exact(e) for e in (index.lower, index.upper, index.step))
+            ends = (None if e is None else self._plain_value(e) for e in (index.lower, index.upper, index.step))
             return values[slice(*ends)]
-        return self._known(node, values[self._exact(index)])
+        return self._known(node, values[self._plain_value(index)])
 
 
 def _starred(elements: list[ast.expr]) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from mmengine.config import Config, ConfigDict
+from mmengine.config.lazy import Lazy
 from mmengine.config.origin import where
 from mmengine.utils import ManagerMixin
 from mmengine.utils.errors import ArgumentError, ConfigError
@@ -26,6 +27,8 @@ MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) argument
 
 def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = None) -> Any:
     """Call what `cfg['type']` names with the rest of `cfg`.
+
+    What the config imports lazily, in `type` or anywhere in the arguments, is imported now.
 
     Args:
         cfg: a dict with `type` (a name, a class or a function), unless `default_args` has it; `_scope_` changes the
@@ -43,9 +46,10 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = Non
         raise ConfigError(
             f'a {registry.name} needs `type`; the config has {", ".join(map(str, cfg)) or "nothing"}{_at(where(cfg))}'
         )
-    args: Any = dict(cfg.items())
+    args: Any = dict(dict.items(cfg) if isinstance(cfg, dict) else cfg.items())
     for name, value in (default_args or {}).items():
         args.setdefault(name, value)
+    args = imported(args, cfg)
     scope = args.pop('_scope_', None)
     kind = args.pop('type')
     with registry.switch_scope_and_registry(scope):
@@ -67,6 +71,33 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = Non
                 raise mended from error
             error.add_note(_note(target, cfg, registry))
             raise
+
+
+def imported(value: Any, node: Any = None, key: Any = None) -> Any:
+    """`value` with what is lazy in it imported, in dicts, lists and tuples too; the same object where nothing is.
+
+    Args:
+        node, key: where `value` stands, for the message.
+    """
+    if isinstance(value, Lazy):
+        try:
+            return value.build()
+        except ConfigError as error:
+            if where(node, key):
+                error.add_note(f'at {where(node, key)}')
+            raise
+    if isinstance(value, dict):
+        own = value if isinstance(value, ConfigDict) else node
+        items = {k: imported(v, own, k) for k, v in dict.items(value)}
+        changed = [k for k, v in dict.items(value) if items[k] is not v]
+        other = copy.copy(value) if changed else value
+        for k in changed:
+            dict.__setitem__(other, k, items[k])  # where it was set stays known
+        return other
+    if type(value) in (list, tuple):
+        made = type(value)(imported(v, node, key) for v in value)
+        return made if any(a is not b for a, b in zip(made, value, strict=True)) else value
+    return value
 
 
 def _at(address: str) -> str:
@@ -174,7 +205,7 @@ def build_scheduler_from_cfg(cfg: Any, registry: Registry, default_args: dict | 
             f'convert_to_iter_based needs an epoch length, which an iteration-based run has not{_at(where(cfg))}'
         )
     with registry.switch_scope_and_registry(args.get('_scope_')):
-        kind = args.get('type')
+        kind = imported(args.get('type'), cfg, 'type')
         target = registry.resolve(kind, cfg) if isinstance(kind, str) else kind
         args['type'] = getattr(target, 'build_iter_from_epoch', target)
         defaults['epoch_length'] = epoch_length

@@ -6,7 +6,7 @@ the package of the first class that it holds.
 
 Where `build` looks for a `type`, in this order, all on one page:
 
-1. A class or function is what it is; only names are looked up.
+1. A class or function is what it is, one that a config imports lazily is imported; only names are looked up.
 2. `scope.Name` begins at the registry of that scope, anywhere in the tree. If the tree has none yet, `scope.registry`
    is imported, which makes it; for a package that is not installed, its stand-in (`mmengine.config.stand_ins`).
 3. A plain `Name` begins at the registry of the scope in force: `_scope_` of the config, or the default scope (that of
@@ -17,9 +17,15 @@ Where `build` looks for a `type`, in this order, all on one page:
    the outcome does not depend on what happens to be imported already. A location that does not exist is no error by
    itself.
 5. The full path of something that one of these registries holds (`mmseg.models.decode_heads.FCNHead`) is that thing.
+   Such paths are what configs with lazy imports are written as (`Config.dump`), and what they name need not be
+   registered nor imported yet. So the module of the path is imported, and what it has by that name counts if one of
+   these registries holds it then, or if it is a class of their kind: one that shares a base class, from beyond the
+   standard library, with a class that they hold. A `torch.nn.GELU` is a module as all models are; a hook that derives
+   from `Hook` is a hook.
 
-Nothing else is found: no importable name resolves by accident. What is not found is reported with its address in the
-config, the registries that were searched, the nearest names, and the modules that could not be imported.
+Nothing else is found: no importable name resolves by accident, and `os.system` is no model. What is not found is
+reported with its address in the config, the registries that were searched, the nearest names, and the modules that
+could not be imported.
 
 `get` does the same except for step 3: it begins at the registry that was asked.
 """
@@ -205,13 +211,36 @@ class Registry:
                 registry.import_from_location()
             if name in registry._module_dict:
                 return registry._module_dict[name]
-        if '.' in key:
-            target = _loaded(key)
-            for registry in dict.fromkeys([*registries, *self._line()]):
-                for module in registry._module_dict.values():
-                    if module is target or _path_of(module) == key:
-                        return module
-        return None
+        return self._by_path(key, list(dict.fromkeys([*registries, *self._line()]))) if '.' in key else None
+
+    def _by_path(self, path: str, registries: list[Registry]) -> Any:
+        """What a full path names, if one of the registries holds it or it is a class of their kind; else None."""
+        target = self._import_path(path)
+        held = [module for registry in registries for module in registry._module_dict.values()]
+        for module in held:
+            if module is target or _path_of(module) == path:
+                return module
+        kin = {base for module in held if isinstance(module, type) for base in _bases(module)}
+        return target if isinstance(target, type) and kin.intersection(_bases(target)) else None
+
+    def _import_path(self, path: str) -> Any:
+        """What a full path names, imported if need be; None if there is no such thing."""
+        package, *names = path.split('.')
+        if not is_installed(package) or package in sys.stdlib_module_names or not all(map(str.isidentifier, names)):
+            return _loaded(path)
+        value, place = _ABSENT, package
+        for name in [None, *names]:
+            if name is not None:
+                place, value = f'{place}.{name}', getattr(value, name, _ABSENT)
+            if value is _ABSENT:
+                self.root._failed.pop(place, None)
+                self.root._import(place)
+                if place in self.root._failed and _is_absent(place, self.root._failed[place]):
+                    del self.root._failed[place]
+                value = sys.modules.get(place, _ABSENT)
+            if value is _ABSENT:
+                return None
+        return value
 
     def resolve(self, key: str, cfg: Any = None) -> Any:
         """The class or function that `build` calls for that name, in the scope in force.
@@ -334,6 +363,14 @@ class Registry:
         folded = {other.lower(): other for other in known}
         near = [folded[n] for n in difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.6)]
         return [f'  did you mean: {", ".join(f"{n} ({known[n][0]})" for n in near)}'] if near else []
+
+
+_ABSENT: Any = object()
+
+
+def _bases(module: type) -> Iterator[type]:
+    """A class and those that it derives from, without what Python brings."""
+    return (c for c in module.__mro__ if c.__module__.partition('.')[0] not in sys.stdlib_module_names)
 
 
 def _is_absent(place: str, error: Exception) -> bool:

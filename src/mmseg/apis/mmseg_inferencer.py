@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from PIL import Image
@@ -152,7 +152,7 @@ class MMSegInferencer(BaseInferencer):
     ) -> dict:
         """Arrays of the predictions, and their files."""
         samples = list(preds) if isinstance(preds, Sequence) else [preds]
-        masks = [sample.pred_sem_seg.cpu().data[0].numpy() for sample in samples]
+        masks = [cast(Any, sample.pred_sem_seg).cpu().data[0].numpy() for sample in samples]
         if pred_out_dir:
             Path(pred_out_dir).mkdir(parents=True, exist_ok=True)
             for number, (mask, sample) in enumerate(zip(masks, samples, strict=True)):

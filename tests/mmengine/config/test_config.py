@@ -68,7 +68,7 @@ def test_what_is_changed_through_base_changes_the_base(files: Any, monkeypatch: 
     cfg = Config.fromfile('child.py')
     assert cfg.to_dict() == {'steps': [{'a': 2, 'b': 1}, 3], 'lr': {'x': 1, 'y': 2, 'z': 3}}
     assert str(cfg.origin('steps.0.a')) == 'child.py:2' and str(cfg.origin('steps.0.a').overrides) == 'base.py:1'
-    assert str(cfg.origin('steps.0.b')) == 'base.py:1' and str(cfg.origin('lr.z')) == 'child.py'
+    assert str(cfg.origin('steps.0.b')) == 'base.py:1' and str(cfg.origin('lr.z')) == 'child.py:6'
 
 
 def test_a_value_taken_from_a_base_is_one_of_its_own_afterwards(files: Any) -> None:
@@ -193,8 +193,8 @@ def test_a_key_that_two_bases_set(files: Any) -> None:
     [
         ('a = 1\nb = (\n', r'a\.py:2: '),
         ('a = 1\nb = a / 0\n', r'a\.py:2: ZeroDivisionError'),
-        ('import nothing_of_this_name\n', r'a\.py:1: ModuleNotFoundError'),
-        ('with read_base():\n    from .b import *\n', 'read_base'),
+        ('_base_ = []\nimport nothing_of_this_name\n', r'a\.py:2: ModuleNotFoundError'),
+        ('with read_base():\n    from .b import *\n', r'b\.py(.|\n)*from .b import .* at .*a\.py:2'),
     ],
 )
 def test_what_is_broken_is_named_by_line(files: Any, text: str, message: str) -> None:
@@ -405,3 +405,8 @@ def test_diff(files: Any) -> None:
     lines = Config.diff(str(folder / 'a.py'), Config.fromfile(folder / 'b.py')).splitlines()
     assert '-y = 2' in lines and '+y = 3' in lines and '-x = 1' not in lines
     assert Config.diff(folder / 'a.py', folder / 'a.py') == ''
+
+
+def test_base_variables_in_comments_are_not_asked_for(files: Any) -> None:
+    folder = files(a_py='# x = {{_base_.nothing}}\ny = 1\n', b_yaml='# x: {{_base_.nothing}}\ny: 1\n')
+    assert load(folder / 'a.py') == load(folder / 'b.yaml') == {'y': 1}

@@ -128,3 +128,40 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
         load_static(write(folder, a=text))
     except ConfigError:
         pass
+
+
+def test_base_variables_in_comments_are_not_asked_for(tmp_path: Path) -> None:
+    (tmp_path / 'a.py').write_text('# x = {{_base_.nothing}}\ny = 1\n')
+    assert load_static(tmp_path / 'a.py') == ({'y': 1}, [])
+
+
+def test_names_of_the_lazy_style_are_shown_by_their_path(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        base='from static_trap.models import Net\nimport static_trap.ops as ops\nimport math\nmodel = dict(type=Net, act=ops.Relu)\nlr = 1\n',
+        a='from mmengine.config import read_base\nwith read_base():\n    from .base import *\n    from .base import lr as rate\n'
+        'model.norm = dict(type=Net)\nkind = model.type\nx = dict(**model)\nz = math.pi\n',
+    )
+    values, stops = load_static(tmp_path / 'a.py')
+    net = 'static_trap.models.Net'
+    assert values.to_dict() | {'z': 0} == {
+        'model': {'type': net, 'act': 'static_trap.ops.Relu', 'norm': {'type': net}}, 'lr': 1, 'rate': 1, 'kind': net,
+        'x': {'type': net, 'act': 'static_trap.ops.Relu', 'norm': {'type': net}}, 'z': 0,
+    }  # fmt: skip
+    assert [(Path(file).name, line) for file, line, _ in stops] == [('a.py', 8)]
+
+
+@pytest.mark.parametrize(
+    'use',
+    ['5 % N', 'N + 1', '1 + N', '-N', '[1][N]', '[1, 2][N:]', 'dict(N)', 'dict(**N)', '{**N}', '[*N]', '"%s" % N', '"%s" % (N,)',
+     'f"{N}"', '"{}".format(N)', 'N[0]', 'N()', 'N.a.b()', '[1] * N', '{N: 1, "a": 2}["a"]', '(1, 2)[N.a]', '"{x}".format(**N)',
+     '"{x}".format(x=N.y)', '"%(type)s" % m', '"{type}".format(**m)', 'dict(m)', 'dict(**m)', '[*m]', 'm["type"]', 'm.type',
+     '_base_.b', '_base_["b"]', '{**_base_}', '"%(b)s" % _base_', 'sorted(m)', 'not N', 'N == 1', 'N if N else 1', '3 ** N', 'N ** 3'],
+)  # fmt: skip
+def test_nothing_is_imported_whatever_is_done_with_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    write(tmp_path, trap_of_static='raise SystemExit("imported")\n', old='_base_ = "a.py"\nz = _base_.m\n', top='import trap_of_static as t\nb = t.B\n')
+    for base in ('', '_base_ = "top.py"\nwith read_base():\n    from .top import *\n'):
+        (tmp_path / 'a.py').write_text(f'{base}from trap_of_static import N\nm = dict(type=N)\nl = [1, 2]\nv = {use}\nl[N] = 3\ndel l[N]\nl += N\nm.update(N)\n')
+        for name in ('a.py', 'old.py'):
+            load_static(tmp_path / name)
