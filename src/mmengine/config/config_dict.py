@@ -42,7 +42,8 @@ class ConfigDict(dict):
             if source is not None:
                 self._adopt_address(source)
                 self.update(source)
-        self.update(kwargs)
+        if kwargs:
+            self.update(kwargs)
 
     def _adopt_address(self, source: Any) -> None:
         if isinstance(source, ConfigDict):

@@ -59,12 +59,13 @@ class Loader:
             ConfigError: the file is absent, of an unknown kind, broken, or its bases form a circle. An absent file is a
                 FileNotFoundError as well.
         """
-        file = os.path.abspath(Path(path).expanduser())  # of a link itself, whose bases lie beside it
+        file = os.path.abspath(os.path.expanduser(path))  # of a link itself, whose bases lie beside it
         if file in stack:
             circle = ' -> '.join(str(Origin(f, 0)) for f in [*stack[stack.index(file) :], file])
             raise ConfigError(f'the bases of {Origin(stack[0], 0)} form a circle: {circle}')
-        _check_file(Path(file), asked)
-        return self.load_text(Path(file).read_text(encoding='utf-8'), file, stack)
+        _check_file(file, asked)
+        with open(file, encoding='utf-8') as stream:
+            return self.load_text(stream.read(), file, stack)
 
     def load_text(self, text: str, file: str, stack: tuple[str, ...] = ()) -> ConfigDict:
         """As `load`, for text that stands, or could stand, in `file`."""
@@ -97,8 +98,11 @@ class Loader:
         base = clone(base) if self._lazy else base
         self._lazy |= LAZY_KEY in node
         node = _restore_lazy(_fill(node, known), file)
-        node.set_path('')
-        return merge(node, base) if bases else node
+        try:
+            return merge(node, base) if bases else node
+        except ConfigError:
+            node.set_path('')  # takes long, and is only needed for messages
+            return merge(node, base)
 
     def _run(
         self, tree: ast.Module, file: str, base: ConfigDict, known: dict[str, Any], stack: tuple[str, ...]
@@ -109,7 +113,7 @@ class Loader:
 
         lazy = is_lazy(tree)
         imports = LazyImports(file, load, lazy if self.lazy_import is None else self.lazy_import)
-        tree.body = [s for s in tree.body if not _is_base_assignment(s)]
+        tree = _without_base(tree)
         if lazy or self.lazy_import:
             imports.visit(tree)
         self._lazy |= any(isinstance(v, Lazy) for v in imports.imported.values())
@@ -125,6 +129,8 @@ class Loader:
         return node
 
     def _substitute(self, text: str, file: str) -> str:
+        if '{{' not in text:
+            return text
         path = Path(file)
         if self.use_predefined:
             known = {
@@ -152,11 +158,31 @@ class Loader:
         return repr(value) if quoted else value
 
 
+# Bases are shared by many configs. Only files whose tree nothing rewrites are kept: those that do nothing but assign.
+_PARSED: dict[tuple[str, str], ast.Module] = {}
+
+
 def _parse(text: str, file: str) -> ast.Module:
+    known = _PARSED.get((file, text))
+    if known is not None:
+        return known
     try:
-        return ast.parse(text, file)
+        tree = ast.parse(text, file)
     except SyntaxError as error:
         raise ConfigError(f'{Origin(file, error.lineno or 0)}: {error.msg}: {(error.text or "").strip()}') from error
+    if all(isinstance(statement, ast.Assign) for statement in tree.body):
+        if len(_PARSED) >= 256:
+            _PARSED.clear()
+        _PARSED[file, text] = tree
+    return tree
+
+
+def _without_base(tree: ast.Module) -> ast.Module:
+    """The tree without the assignment of `_base_`; always the same one of a tree, so that it is compiled once."""
+    if not hasattr(tree, 'own'):
+        own = [s for s in tree.body if not _is_base_assignment(s)]
+        tree.own = ast.Module(own, tree.type_ignores)  # type: ignore[attr-defined]
+    return tree.own  # type: ignore[attr-defined]
 
 
 def _bases_of(tree: ast.Module, file: str) -> Names:
@@ -192,10 +218,10 @@ def _names(value: Any, origin: Origin) -> list[str]:
     return list(names)
 
 
-def _resolve(name: str, file: str, origin: Origin | str) -> Path:
+def _resolve(name: str, file: str, origin: Origin | str) -> str | Path:
     if '::' in name:
         return package_config(name, str(origin))
-    return Path(file).parent / Path(name).expanduser()
+    return os.path.join(os.path.dirname(file), os.path.expanduser(name))
 
 
 def _join(bases: list[ConfigDict], file: str) -> ConfigDict:
@@ -207,7 +233,7 @@ def _join(bases: list[ConfigDict], file: str) -> ConfigDict:
                     f'two bases of {Origin(file, 0)} both set {key!r}: '
                     f'{origin_of(joined, key)} and {origin_of(base, key)}; keep it in one of them'
                 )
-        joined.update(base)
+            joined.put(key, dict.get(base, key), base._origins.get(key))
     joined.set_origin(Origin(file, 0))
     return joined
 
@@ -232,16 +258,17 @@ def package_config(name: str, asked: str = '') -> Path:
     return (found or folders or [places[0] / relative])[0]
 
 
-def _check_file(path: Path, asked: str) -> None:
+def _check_file(file: str, asked: str) -> None:
     where_asked = f'\n  asked for by {asked}' if asked else ''
-    if not path.is_file():
+    if not os.path.isfile(file):
+        path = Path(file)
         near = difflib.get_close_matches(
             path.name, [p.name for p in path.parent.glob('*')] if path.parent.is_dir() else [], n=3
         )
         hint = f'; near it there are {", ".join(near)}' if near else ''
         raise ConfigFileNotFoundError(f'no such config: {path}{hint}{where_asked}')
-    if path.suffix not in SUFFIXES:
-        raise ConfigError(f'a config should end in one of {", ".join(SUFFIXES)}, but got {path}{where_asked}')
+    if not file.endswith(SUFFIXES):
+        raise ConfigError(f'a config should end in one of {", ".join(SUFFIXES)}, but got {file}{where_asked}')
 
 
 class ConfigFileNotFoundError(ConfigError, FileNotFoundError):

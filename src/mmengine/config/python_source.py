@@ -92,6 +92,8 @@ class Lines:
 
     def node(self, value: Any, expression: ast.expr | None, depth: int, line: int) -> Any:
         """`value` as a node whose keys know the lines in `expression`, as far as its form shows them."""
+        if not isinstance(value, (dict, list, tuple)):
+            return value
         while isinstance(expression, ast.Name) and expression.id in self.names and depth < 50:
             expression, depth = self.names[expression.id], depth + 1
         line = getattr(expression, 'lineno', line)
@@ -104,7 +106,7 @@ class Lines:
             for key, item in dict.items(value):
                 part = parts.get(key)
                 dict.__setitem__(made, key, self.node(item, part, depth, line))
-                origins[key] = self.origin(part) if part is not None else Origin(self.file, line)
+                origins[key] = Origin(self.file, line if part is None else part.lineno)
             made.set_origin(Origin(self.file, line), origins)
             return made
         if type(value) in (list, tuple):
@@ -158,7 +160,9 @@ def assigned_lines(tree: ast.Module) -> dict[str, int]:
     """The line of the last top-level statement that mentions each name as a target, loops and `with` included."""
     lines: dict[str, int] = {}
     for statement in tree.body:
-        for node in ast.walk(statement):
+        # Nearly all statements of a config assign one name, and their values are large.
+        places = statement.targets if isinstance(statement, ast.Assign) else [statement]
+        for node in (node for place in places for node in ast.walk(place)):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 lines[node.id] = statement.lineno
     return lines
@@ -209,7 +213,10 @@ def run(
         variables = {**variables, **imports.names}
     namespace: dict[str, Any] = {'__file__': file, '__name__': CONFIG, '_base_': base, LITERAL: literals.node}
     namespace |= variables
-    exec(compile(tree, file, 'exec'), namespace)
+    code = getattr(tree, 'compiled', None)
+    if code is None:
+        code = tree.compiled = compile(tree, file, 'exec')  # type: ignore[attr-defined]  # a tree may run again
+    exec(code, namespace)
     if namespace.get('_base_') is not base:
         raise ConfigError(f'{Origin(file, 0)}: _base_ should be assigned once, at the top level of the file')
     imported = {} if imports is None else imports.imported

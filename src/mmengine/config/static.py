@@ -7,7 +7,7 @@ follows `_base_`, and leaves open whatever would take running: calls, loops, bra
 from __future__ import annotations
 
 import ast
-import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from mmengine.utils.errors import ConfigError
 
 from .config_dict import ConfigDict, HandedOn, clone, to_config
 from .data_source import read_data, with_lines
+from .lazy import Lazy, LazyObject
+from .lazy_source import base_name, is_lazy, is_standard
 from .loading import (
     BASE_KEY,
     BASE_VARIABLE,
@@ -28,8 +30,6 @@ from .loading import (
     _variable,
     occurs,
 )
-from .lazy import Lazy, LazyObject
-from .lazy_source import is_lazy, is_standard
 from .merge import DELETE_KEY, merge
 from .origin import Origin, origin_of
 from .python_source import Lines, assigned_lines
@@ -213,13 +213,14 @@ class _Reader:
 
     def _lazy_name(self, statement: ast.Import | ast.ImportFrom, alias: ast.alias) -> LazyObject | None:
         """What an import of the lazy style binds, which is not imported by running such a config either."""
-        module = alias.name if isinstance(statement, ast.Import) else statement.module or ''
-        if not module or getattr(statement, 'level', 0) or is_standard(module) or alias.name in ('*', 'read_base'):
-            return None
         at = Origin(self.file, statement.lineno)
-        if isinstance(statement, ast.ImportFrom):
-            return LazyObject(module, alias.name, at)
-        return LazyObject(module if alias.asname else module.partition('.')[0], location=at)
+        if isinstance(statement, ast.Import):
+            if is_standard(alias.name):
+                return None
+            return LazyObject(alias.name if alias.asname else alias.name.partition('.')[0], location=at)
+        if statement.level or not statement.module or is_standard(statement.module) or alias.name in ('*', 'read_base'):
+            return None
+        return LazyObject(statement.module, alias.name, at)
 
     def _hide(self, name: str, source: str) -> None:
         self.names[name] = NotEvaluated(source)
@@ -277,10 +278,11 @@ class _Reader:
 
     def _read_base(self, statement: ast.stmt) -> None:
         match statement:
-            case ast.ImportFrom(module, aliases, level) if (found := self._file_of(module or '', level)) is not None:
+            case ast.ImportFrom(names=aliases):
                 asked = f'{source_of(statement)} at {Origin(self.file, statement.lineno)}'
+                found = os.path.abspath(_resolve(base_name(statement, self.file), self.file, asked))
                 values = dict(clone(self.loader.load(found, (*self.stack, self.file), asked), HandedOn))
-                imported = self.loader.imported.get(str(found), {})
+                imported = self.loader.imported.get(found, {})
                 for alias in aliases:
                     if alias.name == '*':
                         self.names.update({**imported, **values})
@@ -291,14 +293,3 @@ class _Reader:
                 pass
             case _:
                 self._leave_open(statement)
-
-    def _file_of(self, module: str, level: int) -> Path | None:
-        """The file that a relative import, or one from an installed package, means."""
-        if level:
-            folder = Path(self.file).parents[level - 1]
-            return folder.joinpath(*module.split('.')).with_suffix('.py')
-        package, *parts = module.split('.')
-        spec = importlib.util.find_spec(package) if package.isidentifier() else None
-        if spec is None or not spec.submodule_search_locations or not parts:
-            return None
-        return Path(next(iter(spec.submodule_search_locations))).joinpath(*parts).with_suffix('.py')

@@ -532,7 +532,10 @@ def test_submodules_that_a_package_does_not_import(files: Any) -> None:
 
 
 def test_merging_replaces_the_whole_dict_on_request(files: Any) -> None:
-    cfg = load(READ + '    from .b import *\nopt.merge(dict(\n    _delete_=True, lr=2, new=dict(a=1)))\n', b='opt = dict(\n    lr=1, wd=1)\n')
+    cfg = load(
+        READ + '    from .b import *\nopt.merge(dict(\n    _delete_=True, lr=2, new=dict(a=1)))\n',
+        b='opt = dict(\n    lr=1, wd=1)\n',
+    )
     assert cfg.to_dict() == {'opt': {'lr': 2, 'new': {'a': 1}}}
     origin = cfg.origin('opt.lr')
     assert origin is not None and str(origin.overrides) == 'b.py:2' and origin.file.endswith('a.py')

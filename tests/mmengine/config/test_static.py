@@ -158,10 +158,19 @@ def test_names_of_the_lazy_style_are_shown_by_their_path(tmp_path: Path) -> None
      '"{x}".format(x=N.y)', '"%(type)s" % m', '"{type}".format(**m)', 'dict(m)', 'dict(**m)', '[*m]', 'm["type"]', 'm.type',
      '_base_.b', '_base_["b"]', '{**_base_}', '"%(b)s" % _base_', 'sorted(m)', 'not N', 'N == 1', 'N if N else 1', '3 ** N', 'N ** 3'],
 )  # fmt: skip
-def test_nothing_is_imported_whatever_is_done_with_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str) -> None:
+def test_nothing_is_imported_whatever_is_done_with_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    write(tmp_path, trap_of_static='raise SystemExit("imported")\n', old='_base_ = "a.py"\nz = _base_.m\n', top='import trap_of_static as t\nb = t.B\n')
+    write(
+        tmp_path,
+        trap_of_static='raise SystemExit("imported")\n',
+        old='_base_ = "a.py"\nz = _base_.m\n',
+        top='import trap_of_static as t\nb = t.B\n',
+    )
     for base in ('', '_base_ = "top.py"\nwith read_base():\n    from .top import *\n'):
-        (tmp_path / 'a.py').write_text(f'{base}from trap_of_static import N\nm = dict(type=N)\nl = [1, 2]\nv = {use}\nl[N] = 3\ndel l[N]\nl += N\nm.update(N)\n')
+        (tmp_path / 'a.py').write_text(
+            f'{base}from trap_of_static import N\nm = dict(type=N)\nl = [1, 2]\nv = {use}\nl[N] = 3\ndel l[N]\nl += N\nm.update(N)\n'
+        )
         for name in ('a.py', 'old.py'):
             load_static(tmp_path / name)
