@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import io
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from mmcv.image.tiff import TiffLayout, read_tiff, tiff_layout
 from mmengine import fileio
-from mmengine.utils.errors import MissingDependencyError
 
 supported_backends = ['cv2', 'turbojpeg', 'pillow', 'tifffile']
 
@@ -92,24 +90,27 @@ def imfrombytes(
         with Image.open(io.BytesIO(content)) as image:
             return _pillow_to_array(image, flag, channel_order)
     if backend == 'tifffile':
-        return _import_tifffile().imread(io.BytesIO(content))
+        return read_tiff(content)
     cv2_flag = CV2_FLAGS[flag]
     if backend == 'turbojpeg' and flag != 'unchanged':
         cv2_flag |= cv2.IMREAD_IGNORE_ORIENTATION
     if not content:
         return None  # type: ignore[return-value]  # as for any other content that is no image
+    if flag == 'unchanged' and (layout := tiff_layout(content)) is not None and layout.bands > 1:
+        return _tiff_as_by_cv2(content, layout, cv2_flag)
     image_array = cv2.imdecode(np.frombuffer(content, np.uint8), cv2_flag)
     if image_array is not None and channel_order == 'rgb' and flag.startswith('color'):
         cv2.cvtColor(image_array, cv2.COLOR_BGR2RGB, image_array)
     return image_array  # type: ignore[return-value]
 
 
-def _import_tifffile() -> Any:
-    try:
-        tifffile = import_module('tifffile')
-    except ImportError as error:
-        raise MissingDependencyError("backend 'tifffile' needs a package: pip install tifffile") from error
-    return tifffile
+def _tiff_as_by_cv2(content: bytes, layout: TiffLayout, cv2_flag: int) -> np.ndarray:
+    """All bands: by OpenCV where it gives them (colour as BGR), else in the order of the file."""
+    if layout.channels in (3, 4) and layout.pages == 1:
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2_flag)
+        if decoded is not None and decoded.shape[2:] == (layout.channels,):
+            return decoded
+    return read_tiff(content)
 
 
 def _pillow_to_array(image: Image.Image, flag: str, channel_order: str) -> np.ndarray:

@@ -32,6 +32,8 @@ def imnormalize_(img: np.ndarray, mean: _Values, std: _Values, to_rgb: bool = Tr
     if img.dtype == np.uint8:
         raise TypeError('imnormalize_ works in place and needs a float image; imnormalize takes uint8')
     if to_rgb:
+        if img.shape[2:] != (3,):
+            raise ValueError(f'to_rgb reverses three channels, but the image has shape {img.shape}; set to_rgb=False')
         cv2.cvtColor(img, cv2.COLOR_BGR2RGB, img)
     cv2.subtract(img, _row(mean), img)
     cv2.multiply(img, 1 / _row(std), img)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmcv.image.io import imfrombytes, read_bytes
+from mmcv.image.tiff import tiff_layout
 from mmcv.transforms.base import BaseTransform
 from mmcv.transforms.builder import TRANSFORMS
 from mmengine.utils.errors import DataError
@@ -13,6 +14,12 @@ from mmengine.utils.errors import DataError
 def decode_error(path: str, content: bytes, backend: str, what: str = 'image') -> DataError:
     """What to say of a file whose content is no image."""
     reason = f'its {len(content)} bytes are no {what} that the backend {backend!r} can decode'
+    layout = tiff_layout(content)
+    if layout is not None and layout.bands > 4:
+        return DataError(
+            f'cannot read the {what} {path}: it is a TIFF file of {layout.bands} channels; LoadImageFromFile reads it '
+            "with color_type='unchanged' and imdecode_backend='tifffile'"
+        )
     return DataError(
         f'cannot read the {what} {path}: {"it is empty" if not content else reason}. '
         'The file may be truncated or of another format; replace it or take it out of the list.'
@@ -27,7 +34,7 @@ def decode(path: str, content: bytes, flag: str, backend: str, what: str = 'imag
     """
     try:
         img = imfrombytes(content, flag=flag, backend=backend)
-    except (OSError, SyntaxError) as error:  # what Pillow raises for a broken file
+    except (OSError, SyntaxError) as error:  # what Pillow and tifffile raise for a broken file
         raise decode_error(path, content, backend, what) from error
     if img is None:
         raise decode_error(path, content, backend, what)
@@ -37,6 +44,9 @@ def decode(path: str, content: bytes, flag: str, backend: str, what: str = 'imag
 @TRANSFORMS.register_module()
 class LoadImageFromFile(BaseTransform):
     """Read `img_path` into `img`, `(H, W, 3)` BGR uint8 by default, with `img_shape` and `ori_shape` `(h, w)`.
+
+    `color_type='unchanged'` keeps the type (16 bit, float) and all channels of a file; TIFF of many channels needs the
+    package tifffile.
 
     `ignore_empty` drops a sample (gives None) where its file cannot be read.
 

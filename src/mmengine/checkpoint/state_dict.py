@@ -18,6 +18,8 @@ from mmengine.logging import print_log
 from mmengine.registry import MODEL_WRAPPERS
 from mmengine.utils.errors import CheckpointError
 
+from .input_channels import fit_stem
+
 _SIZE = re.compile(r'size mismatch for (\S+): .*?torch\.Size\((.*?)\).*?torch\.Size\((.*?)\)', re.DOTALL)
 _SHOWN = 20
 # Below this share of a model's entries a checkpoint is taken for one of another model.
@@ -123,6 +125,9 @@ def load_state_dict(
 ) -> None:
     """Load what fits, and report the names that are missing, unexpected or of another shape.
 
+    Unless `strict`, a convolution that was made for colour images is inflated where the model has another number of
+    input channels (`inflate_channels`).
+
     Raises:
         CheckpointError: something does not fit and `strict`; or next to nothing of a state dict fits.
     """
@@ -132,10 +137,14 @@ def load_state_dict(
     missing: list[str] = []
     unexpected: list[str] = []
     errors: list[str] = []
+    inflated: list[str] = []
 
     def load(part: nn.Module, values: OrderedDict[str, Any], prefix: str) -> None:
         part = _unwrap(part)
         local = metadata.get(prefix[:-1], {})
+        # Here, since parents may have renamed entries on the way down.
+        if not strict and (change := fit_stem(part, values, prefix)):
+            inflated.append(change)
         part._load_from_state_dict(values, prefix, local, True, missing, unexpected, errors)
         for name, child in part._modules.items():
             if child is not None:
@@ -146,6 +155,8 @@ def load_state_dict(
             hook(part, keys)
 
     load(module, state, '')
+    if inflated and get_dist_info()[0] == 0:
+        print_log('\n'.join(inflated), logger=logger)
     mismatch = _Mismatch([key for key in missing if 'num_batches_tracked' not in key], unexpected)
     mismatch.add_errors(errors)
     own = sum('num_batches_tracked' not in key for key in get_state_dict(module))

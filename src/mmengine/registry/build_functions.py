@@ -15,7 +15,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import Lazy
 from mmengine.config.origin import where
 from mmengine.utils import ManagerMixin
-from mmengine.utils.errors import ArgumentError, ConfigError
+from mmengine.utils.errors import ArgumentError, ConfigError, UnknownTypeError
 
 if TYPE_CHECKING:
     from .registry import Registry
@@ -43,7 +43,7 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = Non
     if not isinstance(cfg, (dict, ConfigDict, Config)):
         raise TypeError(f'a {registry.name} is built from a dict, but got {type(cfg).__name__}: {cfg!r}')
     if 'type' not in cfg and 'type' not in (default_args or {}):
-        raise ConfigError(
+        raise UnknownTypeError(
             f'a {registry.name} needs `type`; the config has {", ".join(map(str, cfg)) or "nothing"}{_at(where(cfg))}'
         )
     args: Any = dict(dict.items(cfg) if isinstance(cfg, dict) else cfg.items())
@@ -58,7 +58,7 @@ def build_from_cfg(cfg: Any, registry: Registry, default_args: dict | None = Non
         elif callable(kind):
             target = kind
         else:
-            raise ConfigError(
+            raise ArgumentError(
                 f'`type` should be a name, a class or a function, but got {kind!r}{_at(where(cfg, "type"))}'
             )
         try:

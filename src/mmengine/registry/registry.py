@@ -7,8 +7,9 @@ the package of the first class that it holds.
 Where `build` looks for a `type`, in this order, all on one page:
 
 1. A class or function is what it is, one that a config imports lazily is imported; only names are looked up.
-2. `scope.Name` begins at the registry of that scope, anywhere in the tree. If the tree has none yet, `scope.registry`
-   is imported, which makes it; for a package that is not installed, its stand-in (`mmengine.config.stand_ins`).
+2. `scope.Name` begins at the registry of that scope, anywhere in the tree, and `scope.child.Name` at a child of it. If
+   the tree has none yet, `scope.registry` is imported, which makes it; for a package that is not installed, its
+   stand-in (`mmengine.config.stand_ins`).
 3. A plain `Name` begins at the registry of the scope in force: `_scope_` of the config, or the default scope (that of
    `Runner(default_scope=...)` or `init_default_scope`). After that, or if there is none, at the registry that was
    asked.
@@ -199,7 +200,13 @@ class Registry:
         """The registries that `key` is looked up in, in order, and the name to look for."""
         scope, name = self.split_scope_key(key)
         start = self if scope is None else self._registry_of(scope)
-        return (self._line(), key) if start is None else (start._line(), name)
+        if start is None:
+            return self._line(), key
+        scope, rest = self.split_scope_key(name)
+        while scope in start._children:  # `a.b.Name` goes down from a to b
+            start, name = start._children[scope], rest
+            scope, rest = self.split_scope_key(name)
+        return start._line(), name
 
     def get(self, key: str) -> Any:
         """The class or function of that name, or None; the default scope does not matter here."""

@@ -22,7 +22,11 @@ def _iou(part: Part) -> list[str]:
 
 
 YIELDS['IoUMetric'] = _iou
-YIELDS['CityscapesMetric'] = lambda part: [] if part.get('format_only') else ['averageScore']
+YIELDS['CityscapesMetric'] = lambda part: (
+    []
+    if part.get('format_only')
+    else [f'averageScore{of}' for of in ('Classes', 'Categories', 'InstClasses', 'InstCategories')]
+)
 YIELDS['DepthMetric'] = lambda part: list(part.get('depth_metrics') or DEPTH_METRICS)
 
 

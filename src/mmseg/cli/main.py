@@ -10,10 +10,18 @@ from rich_argparse import RichHelpFormatter
 
 from mmseg.version import __version__
 
-from . import check, predict, show, test, train
+from . import browse, check, data, predict, show, test, train
 from .run import exit_code
 
-COMMANDS = {'show': show, 'check': check, 'train': train, 'test': test, 'predict': predict}
+COMMANDS = {
+    'data': data,
+    'browse': browse,
+    'show': show,
+    'check': check,
+    'train': train,
+    'test': test,
+    'predict': predict,
+}
 
 
 def parser() -> argparse.ArgumentParser:

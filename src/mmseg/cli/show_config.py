@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mmengine.config import Config, Origin, origin_of
+from mmengine.config.config_dict import to_plain
 from mmengine.config.pretty import format_config
 from mmengine.config.static import Stop, load_static
 from mmengine.utils.errors import ConfigError
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     elif args.key:
         name = args.key.rpartition('.')[2]
         name = name if name.isidentifier() else 'value'
-        console.print(format_config({name: value}).rstrip('\n'), markup=False)
+        console.print(format_config({name: to_plain(value)}).rstrip('\n'), markup=False)
     else:
         console.print(cfg.pretty_text.rstrip('\n'), markup=False)
     for file, line, what in stops:
@@ -70,7 +71,8 @@ def part_of(cfg: Config, key: str) -> Any:
         )
         part, parts = '.'.join(parts[:length]), parts[length:]
         try:
-            node = node[int(part)] if isinstance(node, (list, tuple)) else node[part]
+            # What the config imports lazily is shown, not imported.
+            node = node[int(part)] if isinstance(node, (list, tuple)) else dict.__getitem__(node, part)
         except (LookupError, TypeError, ValueError) as error:
             why = error.args[0] if isinstance(error, KeyError) else f'{part!r} is no part of {node!r:.60}'
             raise ConfigError(f'the config has no {key!r}: {why}') from error
@@ -80,7 +82,7 @@ def part_of(cfg: Config, key: str) -> Any:
 def leaves(value: Any, path: str, origin: Origin | None) -> Iterator[tuple[str, Any, Origin | None]]:
     """Dotted key, value and origin of all that is no dict, nor a list with dicts in it."""
     if isinstance(value, dict) and value:
-        for key, item in value.items():
+        for key, item in dict.items(value):
             yield from leaves(item, f'{path}.{key}' if path else str(key), origin_of(value, key) or origin)
     elif isinstance(value, (list, tuple)) and any(isinstance(v, (dict, list, tuple)) for v in value):
         for number, item in enumerate(value):

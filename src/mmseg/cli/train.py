@@ -9,6 +9,7 @@ from mmengine.hooks import ProgressBarHook
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from mmengine.utils.errors import ConfigError
+from mmseg.engine.hooks import DataCheckHook
 
 from .check import stop_at_errors
 from .run import add_config_arguments, exit_code, load_config
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--amp', action='store_true', help='train with automatic mixed precision')
     parser.add_argument('--profile-hooks', action='store_true', help='end with the time that each hook took')
-    parser.add_argument('--no-check', action='store_true', help='do not look for mistakes in the config first')
+    parser.add_argument('--no-check', action='store_true', help='do not look for mistakes in config and data first')
     parser.add_argument('--no-progress', action='store_true', help='no progress bar on a terminal')
 
 
@@ -44,6 +45,8 @@ def run(args: argparse.Namespace) -> None:
     if not args.no_check:
         stop_at_errors(cfg)
     runner = Runner.from_cfg(cfg) if 'runner_type' not in cfg else RUNNERS.build(cfg)
+    if not args.no_check:
+        runner.register_hook(DataCheckHook())
     bar = ProgressBarHook(enabled=False if args.no_progress else None)
     runner.register_hook(bar)
     try:

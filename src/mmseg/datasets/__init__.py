@@ -10,7 +10,9 @@ from mmseg.datasets.cityscapes import CityscapesDataset
 from mmseg.datasets.coco_stuff import COCOStuffDataset
 from mmseg.datasets.dark_zurich import DarkZurichDataset
 from mmseg.datasets.dataset_wrappers import MultiImageMixDataset
+from mmseg.datasets.decathlon import DecathlonDataset
 from mmseg.datasets.drive import DRIVEDataset
+from mmseg.datasets.dsdl import DSDLSegDataset
 from mmseg.datasets.hrf import HRFDataset
 from mmseg.datasets.isaid import iSAIDDataset
 from mmseg.datasets.isprs import ISPRSDataset
@@ -29,9 +31,19 @@ from mmseg.datasets.transforms import (
     CLAHE,
     AdjustGamma,
     Albu,
+    BioMedical3DPad,
+    BioMedical3DRandomCrop,
+    BioMedical3DRandomFlip,
+    BioMedicalGaussianBlur,
+    BioMedicalGaussianNoise,
+    BioMedicalRandomGamma,
     ConcatCDInput,
     GenerateEdge,
+    InferencerLoader,
     LoadAnnotations,
+    LoadBiomedicalAnnotation,
+    LoadBiomedicalData,
+    LoadBiomedicalImageFromFile,
     LoadDepthAnnotation,
     LoadImageFromNDArray,
     LoadMultipleRSImageFromFile,
@@ -61,19 +73,31 @@ __all__ = [
     'BDD100KDataset',
     'BaseCDDataset',
     'BaseSegDataset',
+    'BioMedical3DPad',
+    'BioMedical3DRandomCrop',
+    'BioMedical3DRandomFlip',
+    'BioMedicalGaussianBlur',
+    'BioMedicalGaussianNoise',
+    'BioMedicalRandomGamma',
     'CLAHE',
     'COCOStuffDataset',
     'ChaseDB1Dataset',
     'CityscapesDataset',
     'ConcatCDInput',
     'DRIVEDataset',
+    'DSDLSegDataset',
     'DarkZurichDataset',
+    'DecathlonDataset',
     'GenerateEdge',
     'HRFDataset',
     'ISPRSDataset',
+    'InferencerLoader',
     'LEVIRCDDataset',
     'LIPDataset',
     'LoadAnnotations',
+    'LoadBiomedicalAnnotation',
+    'LoadBiomedicalData',
+    'LoadBiomedicalImageFromFile',
     'LoadDepthAnnotation',
     'LoadImageFromNDArray',
     'LoadMultipleRSImageFromFile',

@@ -15,6 +15,21 @@ from mmseg.datasets.files import check_files, check_folder, is_local, no_samples
 from mmseg.registry import DATASETS, TRANSFORMS
 
 
+def label_map_between(owner: str, old_classes: Sequence | None, new_classes: Sequence | None) -> dict | None:
+    """From the labels of `old_classes` to those of `new_classes`, 255 for left-out ones; `None` if nothing changes.
+
+    Raises:
+        DataError: a new class is none of the old ones.
+    """
+    if new_classes is None or old_classes is None or list(new_classes) == list(old_classes):
+        return None
+    unknown = [name for name in new_classes if name not in old_classes]
+    if unknown:
+        raise DataError(f'{owner} has no classes {unknown}; `metainfo.classes` takes a subset of {list(old_classes)}')
+    new_labels = {name: label for label, name in enumerate(new_classes)}
+    return {old: new_labels.get(name, 255) for old, name in enumerate(old_classes)}
+
+
 @DATASETS.register_module()
 class BaseSegDataset(BaseDataset):
     """Images below `data_prefix.img_path`, and for each a label map of the same name below `data_prefix.seg_map_path`.
@@ -80,10 +95,10 @@ class BaseSegDataset(BaseDataset):
         self.label_map = label_map
         self._metainfo.update(label_map=label_map, reduce_zero_label=reduce_zero_label)
         self._metainfo['palette'] = self._update_palette()
-        if test_mode and self._metainfo.get('classes') is None:
-            raise DataError(f'{type(self).__name__}: the classes must be known when testing; set `metainfo.classes`')
         if not lazy_init:
             self.full_init()
+        if test_mode and self._metainfo.get('classes') is None:
+            raise DataError(f'{type(self).__name__}: the classes must be known when testing; set `metainfo.classes`')
 
     @classmethod
     def get_label_map(cls, new_classes: Sequence | None = None) -> dict | None:
@@ -94,16 +109,7 @@ class BaseSegDataset(BaseDataset):
         Raises:
             ValueError: `new_classes` names a class that the dataset does not have.
         """
-        old_classes = cls.METAINFO.get('classes')
-        if new_classes is None or old_classes is None or list(new_classes) == list(old_classes):
-            return None
-        unknown = [name for name in new_classes if name not in old_classes]
-        if unknown:
-            raise DataError(
-                f'{cls.__name__} has no classes {unknown}; `metainfo.classes` takes a subset of {list(old_classes)}'
-            )
-        new_labels = {name: label for label, name in enumerate(new_classes)}
-        return {old: new_labels.get(name, 255) for old, name in enumerate(old_classes)}
+        return label_map_between(cls.__name__, cls.METAINFO.get('classes'), new_classes)
 
     def _update_palette(self) -> list:
         """A colour for each class: the given ones, those of the chosen subset, or random but fixed ones."""

@@ -1,6 +1,7 @@
-from .metrics import DepthMetric, IoUMetric
+from .metrics import CityscapesMetric, DepthMetric, IoUMetric
 
 __all__ = [
+    'CityscapesMetric',
     'DepthMetric',
     'IoUMetric',
 ]

@@ -98,7 +98,16 @@ class SegDataPreProcessor(BaseDataPreprocessor):
         return {'inputs': inputs, 'data_samples': samples}
 
     def _normalize(self, image: torch.Tensor) -> torch.Tensor:
+        if image.dtype == torch.uint16:
+            image = image.float()  # little else is implemented for this type
         if self.channel_conversion and image.shape[0] == 3:
             image = image.flip(0)
         image = image.float()
-        return (image - self.mean) / self.std if self._enable_normalize else image
+        if not self._enable_normalize:
+            return image
+        if len(self.mean) not in (1, image.shape[0]):
+            raise DataError(
+                f'The images have {image.shape[0]} channels, but mean and std of data_preprocessor {len(self.mean)} '
+                'values: one for each channel is needed, or one for all.'
+            )
+        return (image - self.mean) / self.std

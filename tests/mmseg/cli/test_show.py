@@ -125,3 +125,17 @@ def test_topics_are_modules_of_one_form() -> None:
     assert {'config', 'params', 'schedule', 'hooks'} <= set(TOPICS)
     for module in TOPICS.values():
         assert callable(module.add_arguments) and callable(module.run) and module.__doc__
+
+
+def test_what_a_config_imports_lazily_is_shown_and_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path('base.py').write_text('from absent_of_show import Net\nmodel = dict(type=Net, n=1)\n')
+    Path('a.py').write_text('with read_base():\n    from .base import *\nmodel.update(\n    dict(n=2))\n')
+    assert "type='absent_of_show.Net'" in show(capsys, 'config', 'a.py')
+    assert show(capsys, 'config', 'a.py', 'model.type') == "type = 'absent_of_show.Net'\n"
+    origins = show(capsys, 'config', 'a.py', 'model', '--origin').splitlines()
+    assert origins[0].split() == ['model.type', '=', 'absent_of_show.Net', '#', 'base.py:2']
+    assert origins[1].endswith('# a.py:4, overrides base.py:2')
+    assert 'absent_of_show.Net' in show(capsys, 'config', 'a.py', '--static')

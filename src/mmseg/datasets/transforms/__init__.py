@@ -1,12 +1,26 @@
 """Transforms for segmentation. Registered in `mmseg.registry.TRANSFORMS`; those of mmcv are found there as well."""
 
 from mmseg.datasets.transforms.formatting import PackSegInputs
-from mmseg.datasets.transforms.loading import LoadAnnotations, LoadDepthAnnotation, LoadImageFromNDArray
+from mmseg.datasets.transforms.loading import (
+    InferencerLoader,
+    LoadAnnotations,
+    LoadBiomedicalAnnotation,
+    LoadBiomedicalData,
+    LoadBiomedicalImageFromFile,
+    LoadDepthAnnotation,
+    LoadImageFromNDArray,
+)
 from mmseg.datasets.transforms.remote_sensing import LoadMultipleRSImageFromFile, LoadSingleRSImageFromFile
 from mmseg.datasets.transforms.transforms import (
     CLAHE,
     AdjustGamma,
     Albu,
+    BioMedical3DPad,
+    BioMedical3DRandomCrop,
+    BioMedical3DRandomFlip,
+    BioMedicalGaussianBlur,
+    BioMedicalGaussianNoise,
+    BioMedicalRandomGamma,
     ConcatCDInput,
     GenerateEdge,
     PhotoMetricDistortion,
@@ -28,10 +42,20 @@ from mmseg.datasets.transforms.transforms import (
 __all__ = [
     'AdjustGamma',
     'Albu',
+    'BioMedical3DPad',
+    'BioMedical3DRandomCrop',
+    'BioMedical3DRandomFlip',
+    'BioMedicalGaussianBlur',
+    'BioMedicalGaussianNoise',
+    'BioMedicalRandomGamma',
     'CLAHE',
     'ConcatCDInput',
     'GenerateEdge',
+    'InferencerLoader',
     'LoadAnnotations',
+    'LoadBiomedicalAnnotation',
+    'LoadBiomedicalData',
+    'LoadBiomedicalImageFromFile',
     'LoadDepthAnnotation',
     'LoadImageFromNDArray',
     'LoadMultipleRSImageFromFile',

@@ -63,8 +63,10 @@ class RandomCutOut(BaseTransform):
     def transform(self, results: dict) -> dict:
         if not self.do_cutout():
             return results
+        # One value for all channels suits images of any number of them.
+        fill = self.fill_in[0] if len(set(self.fill_in)) == 1 else self.fill_in
         for left, top, right, bottom in self.generate_patches(results):
-            results['img'][top:bottom, left:right] = self.fill_in
+            results['img'][top:bottom, left:right] = fill
             if self.seg_fill_in is not None:
                 for key in results.get('seg_fields', []):
                     results[key][top:bottom, left:right] = self.seg_fill_in

@@ -15,7 +15,9 @@ from mmseg.structures import SegDataSample
 
 
 def image_to_tensor(img: np.ndarray) -> torch.Tensor:
-    """`(H, W)` or `(H, W, C)` to a contiguous `(C, H, W)` of the same type."""
+    """`(H, W)` or `(H, W, C)` to a contiguous `(C, H, W)` of the same type; volumes `(C, Z, Y, X)` stay as they are."""
+    if img.ndim == 4:
+        return to_tensor(np.ascontiguousarray(img))
     if img.ndim == 2:
         img = img[..., None]
     if img.dtype == np.uint8 and img.shape[2] == 3 and img.size:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,22 @@ from mmcv.transforms import BaseTransform, LoadImageFromFile
 from mmcv.transforms import LoadAnnotations as MMCV_LoadAnnotations
 from mmcv.transforms.loading import decode
 from mmengine.utils.errors import ConfigError, DataError
+from mmseg.datasets.transforms.volume_loading import (
+    LoadBiomedicalAnnotation,
+    LoadBiomedicalData,
+    LoadBiomedicalImageFromFile,
+)
 from mmseg.registry import TRANSFORMS
+
+__all__ = [
+    'InferencerLoader',
+    'LoadAnnotations',
+    'LoadBiomedicalAnnotation',
+    'LoadBiomedicalData',
+    'LoadBiomedicalImageFromFile',
+    'LoadDepthAnnotation',
+    'LoadImageFromNDArray',
+]
 
 
 def _as_labels(mask: np.ndarray, path: str) -> np.ndarray:
@@ -150,3 +167,24 @@ class LoadDepthAnnotation(BaseTransform):
             f'{type(self).__name__}(decode_backend={self.decode_backend!r}, to_float32={self.to_float32}, '
             f'depth_rescale_factor={self.depth_rescale_factor}, backend_args={self.backend_args})'
         )
+
+
+@TRANSFORMS.register_module()
+class InferencerLoader(BaseTransform):
+    """Load what a caller of an inferencer gives: an array, a path, or a dict with `img` or `img_path`.
+
+    `kwargs` are those of `LoadImageFromFile`.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.from_file = LoadImageFromFile(**kwargs)
+        self.from_ndarray = LoadImageFromNDArray(**kwargs)
+
+    def transform(self, results: dict | str | np.ndarray) -> dict | None:
+        if isinstance(results, str | Path):
+            results = {'img_path': str(results)}
+        elif isinstance(results, np.ndarray):
+            results = {'img': results}
+        elif not isinstance(results, dict):
+            raise NotImplementedError(f'an input should be a path, an array or a dict, but got {type(results)}')
+        return self.from_ndarray(results) if 'img' in results else self.from_file(results)

@@ -84,7 +84,8 @@ class RandomMosaic(BaseTransform):
             assert isinstance(resized, np.ndarray)
             rows, tile_rows = self._span(self.center_y, resized.shape[0], joined.shape[0], before=i < 2)
             columns, tile_columns = self._span(self.center_x, resized.shape[1], joined.shape[1], before=i % 2 == 0)
-            joined[rows, columns] = resized[tile_rows, tile_columns]
+            # OpenCV drops a last axis of length 1.
+            joined[rows, columns] = resized.reshape(*resized.shape[:2], *tile.shape[2:])[tile_rows, tile_columns]
         return joined
 
     @staticmethod

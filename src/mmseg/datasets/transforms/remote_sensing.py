@@ -7,6 +7,7 @@ import os
 import cv2
 import numpy as np
 
+from mmcv.image.tiff import tiff_layout
 from mmcv.transforms import BaseTransform
 from mmcv.transforms.loading import decode
 from mmengine.utils.errors import DataError, MissingDependencyError
@@ -16,18 +17,30 @@ from mmseg.registry import TRANSFORMS
 def read_bands(path: str) -> np.ndarray:
     """All bands of a raster file as `(H, W, C)`, in the order of the file (colour is RGB).
 
-    Ordinary image files need no further package, all others `rasterio`.
+    Ordinary images and TIFF files of one or three channels need no further package, other TIFF files `rasterio` or
+    `tifffile`, and all others `rasterio`.
     """
-    if os.path.splitext(path)[1].lower() in ('.png', '.jpg', '.jpeg', '.bmp'):
-        with open(path, 'rb') as file:
-            img = decode(path, file.read(), 'unchanged', 'cv2')
-        if img.ndim == 2:
-            return img[..., None]
-        return cv2.cvtColor(img, cv2.COLOR_BGR2RGB if img.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-    try:
-        import rasterio
-    except ImportError as error:
-        raise MissingDependencyError(f"reading {path} needs rasterio: pip install 'mmnext[raster]'") from error
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in ('.png', '.jpg', '.jpeg', '.bmp'):
+        try:
+            return _by_rasterio(path)
+        except ImportError as error:
+            if suffix not in ('.tif', '.tiff'):
+                raise MissingDependencyError(f"reading {path} needs rasterio: pip install 'mmnext[raster]'") from error
+    with open(path, 'rb') as file:
+        content = file.read()
+    layout = tiff_layout(content)
+    img = decode(path, content, 'unchanged', 'cv2' if layout is None or layout.bands in (1, 3) else 'tifffile')
+    if img.ndim == 2:
+        return img[..., None]
+    if layout is not None and layout.bands != 3:
+        return img
+    return cv2.cvtColor(img, cv2.COLOR_BGR2RGB if img.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+
+
+def _by_rasterio(path: str) -> np.ndarray:
+    import rasterio
+
     try:
         with rasterio.open(path) as file:
             return file.read().transpose(1, 2, 0)

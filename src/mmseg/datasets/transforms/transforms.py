@@ -9,11 +9,23 @@ from mmseg.datasets.transforms.photometric import CLAHE, AdjustGamma, PhotoMetri
 from mmseg.datasets.transforms.remote_sensing import ConcatCDInput
 from mmseg.datasets.transforms.resize import Resize, ResizeShortestEdge, ResizeToMultiple, SegRescale
 from mmseg.datasets.transforms.rotate import RandomRotate, RandomRotFlip
+from mmseg.datasets.transforms.volume_tones import (
+    BioMedicalGaussianBlur,
+    BioMedicalGaussianNoise,
+    BioMedicalRandomGamma,
+)
+from mmseg.datasets.transforms.volumes import BioMedical3DPad, BioMedical3DRandomCrop, BioMedical3DRandomFlip
 
 __all__ = [
-    'CLAHE',
     'AdjustGamma',
     'Albu',
+    'BioMedical3DPad',
+    'BioMedical3DRandomCrop',
+    'BioMedical3DRandomFlip',
+    'BioMedicalGaussianBlur',
+    'BioMedicalGaussianNoise',
+    'BioMedicalRandomGamma',
+    'CLAHE',
     'ConcatCDInput',
     'GenerateEdge',
     'PhotoMetricDistortion',
