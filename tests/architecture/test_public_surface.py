@@ -13,6 +13,7 @@ import pytest
 
 PINNED = Path(__file__).with_name('public_surface.json')
 PACKAGES = [
+    'mmengine.analysis',
     'mmengine.checkpoint',
     'mmengine.config',
     'mmengine.dataset',
@@ -21,6 +22,8 @@ PACKAGES = [
     'mmengine.evaluator',
     'mmengine.fileio',
     'mmengine.hooks',
+    'mmengine.hub',
+    'mmengine.infer',
     'mmengine.logging',
     'mmengine.model',
     'mmengine.optim',
@@ -28,6 +31,7 @@ PACKAGES = [
     'mmengine.runner',
     'mmengine.strategies',
     'mmengine.structures',
+    'mmengine.testing',
     'mmengine.utils',
     'mmengine.visualization',
     'mmcv',
@@ -35,6 +39,8 @@ PACKAGES = [
     'mmcv.image',
     'mmcv.ops',
     'mmcv.transforms',
+    'mmcv.video',
+    'mmcv.visualization',
     'mmseg',
     'mmseg.apis',
     'mmseg.datasets',

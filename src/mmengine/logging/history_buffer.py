@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Callable, Sequence
+from operator import mul
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -44,7 +45,9 @@ class HistoryBuffer:
         self._counts = counts[-max_length:]
         self._start = 0
         self._end = len(self._values)
-        self._pending: list[tuple[Any, float]] = []
+        self._pending: list[Any] = []  # numbers, and tensors of devices
+        self._pending_counts: list[float] = []
+        self._all_numbers = True  # that are pending
 
     def update(self, log_val: float | np.ndarray | Tensor, count: float = 1) -> None:
         """Append a value: a number, or an array or tensor of one element.
@@ -55,29 +58,32 @@ class HistoryBuffer:
         kind = type(log_val)
         if kind is not float and kind is not int:
             log_val = _as_scalar(log_val)
+            if type(log_val) is not float:
+                self._all_numbers = False
         if type(count) is not int and not isinstance(count, (int, float)):
             raise TypeError(f'count should be a number, but got {count!r}')
-        pending = self._pending
-        pending.append((log_val, count))
-        if len(pending) >= _MAX_PENDING:
+        self._pending.append(log_val)
+        self._pending_counts.append(count)
+        if len(self._pending) >= _MAX_PENDING:
             self._flush()
 
     def _flush(self) -> None:
         """Convert and append what is pending. Written entries never change, so snapshots can share them."""
         if not self._pending:
             return
-        pending, self._pending = self._pending, []
-        new_end = self._end + len(pending)
+        added = len(self._pending)
+        new_end = self._end + added
         if new_end > len(self._values):
             kept = self._end - self._start
-            capacity = 2 * (kept + len(pending))
+            capacity = 2 * (kept + added)
             for name in ('_values', '_counts'):
                 grown = np.empty(capacity)
                 grown[:kept] = getattr(self, name)[self._start : self._end]
                 setattr(self, name, grown)
-            self._start, self._end, new_end = 0, kept, kept + len(pending)
-        self._values[self._end : new_end] = _to_numbers([value for value, _ in pending])
-        self._counts[self._end : new_end] = [count for _, count in pending]
+            self._start, self._end, new_end = 0, kept, kept + added
+        self._values[self._end : new_end] = self._pending if self._all_numbers else _to_numbers(self._pending)
+        self._counts[self._end : new_end] = self._pending_counts
+        self._pending, self._pending_counts, self._all_numbers = [], [], True
         self._end = new_end
         self._start = max(self._start, new_end - self.max_length)
 
@@ -127,9 +133,9 @@ class HistoryBuffer:
         """Mean of the last `window_size` values (default: all), weighted by count; nan for counts of 0."""
         if window_size is not None and 0 < window_size <= _SMALL_WINDOW:
             # Summed exactly, so that the mean does not depend on where the values are.
-            recent = self._recent(window_size)
-            weights = math.fsum(count for _, count in recent)
-            return np.float64(math.fsum(v * c for v, c in recent) / weights if weights else 'nan')
+            recent, weights = self._recent(window_size)
+            weight = math.fsum(weights)
+            return np.float64(math.fsum(map(mul, recent, weights)) / weight if weight else 'nan')
         window = _window(window_size)
         values, counts = self._log_history[window], self._count_history[window]
         total = counts.sum()
@@ -141,18 +147,17 @@ class HistoryBuffer:
     def min(self, window_size: int | None = None) -> np.float64:
         return self._non_empty()[_window(window_size)].min()
 
-    def _recent(self, size: int) -> list[tuple[float, float]]:
-        """The last values with their counts; numbers that are pending need no arrays to be read."""
-        recent = self._pending[-size:]
-        if len(recent) == size and all(type(value) is float for value, _ in recent):
-            return recent
+    def _recent(self, size: int) -> tuple[list[float], list[float]]:
+        """The last values and their counts; numbers that are pending need no arrays to be read."""
+        if self._all_numbers and len(self._pending) >= size:
+            return self._pending[-size:], self._pending_counts[-size:]
         values, counts = self.data
-        return list(zip(values[-size:].tolist(), counts[-size:].tolist(), strict=True))
+        return values[-size:].tolist(), counts[-size:].tolist()
 
     def current(self) -> np.float64:
         """The last value."""
-        if self._pending and type(self._pending[-1][0]) is float:
-            return np.float64(self._pending[-1][0])
+        if self._pending and self._all_numbers:
+            return np.float64(self._pending[-1])
         return self._non_empty()[-1]
 
     def _non_empty(self) -> np.ndarray:

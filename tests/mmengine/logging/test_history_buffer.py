@@ -58,7 +58,7 @@ def test_updates_wait_for_nothing_and_drop_the_graph() -> None:
     buffer = HistoryBuffer()
     weight = torch.ones((), requires_grad=True)
     buffer.update((weight * 2).as_subclass(Fragile))
-    (pending, _) = buffer._pending[0]
+    pending = buffer._pending[0]
     assert isinstance(pending, torch.Tensor) and not pending.requires_grad
 
 

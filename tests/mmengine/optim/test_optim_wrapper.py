@@ -173,7 +173,9 @@ def test_gradients_are_exchanged_in_the_last_iteration_of_an_accumulation_only()
     assert seen == [True, True, False, False]
 
 
-def test_sharded_models_are_told_not_to_exchange():
+def test_sharded_models_exchange_gradients_in_every_iteration():
+    """What FSDP2 keeps back is in no `param.grad`, so that no checkpoint could hold it."""
+
     class Model(nn.Linear):
         calls: list = []
 
@@ -182,9 +184,9 @@ def test_sharded_models_are_told_not_to_exchange():
 
     model = Model(3, 2)
     wrapper = OptimWrapper(sgd(model), accumulative_counts=2)
-    with pytest.raises(ZeroDivisionError), wrapper.optim_context(model):
-        raise ZeroDivisionError
-    assert model.calls == [False, True]
+    with wrapper.optim_context(model):
+        pass
+    assert model.calls == []
 
 
 def test_bfloat16_is_cast_and_not_scaled():

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from . import unlabelled
+
 
 class BaseOptimWrapper(metaclass=ABCMeta):
     """What loops, hooks and schedulers need of an optimizer.
@@ -35,16 +37,10 @@ class BaseOptimWrapper(metaclass=ABCMeta):
         loss.backward(**kwargs)
 
     def zero_grad(self, **kwargs: Any) -> None:
-        if kwargs or type(self.optimizer).zero_grad is not Optimizer.zero_grad:
-            self.optimizer.zero_grad(**kwargs)
-            return
-        # What torch's does, without the profiler's label around it, which costs more than the work of small models.
-        for group in self.optimizer.param_groups:
-            for param in group['params']:
-                param.grad = None
+        unlabelled.zero_grad(self.optimizer, **kwargs)
 
     def step(self, **kwargs: Any) -> None:
-        self.optimizer.step(**kwargs)
+        unlabelled.step(self.optimizer, **kwargs)
 
     def state_dict(self) -> dict:
         """The optimizer's state, with `base_param_settings` as one more key where there are such."""

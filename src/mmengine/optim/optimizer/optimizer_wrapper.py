@@ -78,7 +78,7 @@ class OptimWrapper(BaseOptimWrapper):
     def step(self, **kwargs: Any) -> None:
         if self.clip_grad_kwargs is not None:
             self._clip_grad()
-        self.optimizer.step(**kwargs)
+        super().step(**kwargs)
 
     def optim_context(self, model: Any) -> AbstractContextManager[None]:
         """To run the forward and `update_params` in: gradients are not exchanged between ranks before the last
@@ -91,13 +91,8 @@ class OptimWrapper(BaseOptimWrapper):
         if hasattr(model, 'no_sync'):
             with model.no_sync():
                 yield
-        elif hasattr(model, 'set_requires_gradient_sync'):  # FSDP2
-            model.set_requires_gradient_sync(False)
-            try:
-                yield
-            finally:
-                model.set_requires_gradient_sync(True)
         else:
+            # FSDP2 exchanges them every time: kept back, they would be whole on every rank and in no checkpoint.
             yield
 
     def _clip_grad(self) -> None:

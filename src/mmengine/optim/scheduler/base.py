@@ -104,16 +104,18 @@ class _ParamScheduler:
 
     def step(self) -> None:
         """Set the values of the next epoch or iteration."""
-        self._global_step += 1
+        self._global_step = now = self._global_step + 1
         groups, name = self.optimizer.param_groups, self.param_name
-        if self.begin <= self._global_step < self.end:
+        if self.begin <= now < self.end:
             self.last_step += 1
-            for group, value in zip(groups, self._get_value(), strict=False):
+            self._last_value = values = self._get_value()
+            for group, value in zip(groups, values, strict=False):
                 group[name] = value
             if self.verbose:
                 for i, group in enumerate(groups):
                     self.print_value(self.verbose, i, group[name])
-        self._last_value = [group[name] for group in groups]
+        else:
+            self._last_value = [group[name] for group in groups]
 
     def _current(self) -> list:
         name = self.param_name
