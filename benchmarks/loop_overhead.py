@@ -26,7 +26,9 @@ from mmengine.runner import Runner
 
 
 class Numbers(Dataset):
-    def __init__(self, length: int = 4096) -> None:
+    """Long enough for one pass; upstream sleeps two seconds between passes."""
+
+    def __init__(self, length: int = 2**16) -> None:
         generator = torch.Generator().manual_seed(0)
         self.x = torch.randn(length, 8, generator=generator)
 
