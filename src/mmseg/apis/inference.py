@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,10 +19,12 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from mmengine.utils.errors import DataError
 from mmseg.models import BaseSegmentor
-from mmseg.registry import MODELS
+from mmseg.registry import DATASETS, MODELS
 from mmseg.structures import SegDataSample
-from mmseg.utils import SampleList, dataset_aliases, get_classes, get_palette
+from mmseg.utils import SampleList, get_classes, get_palette
 from mmseg.visualization import SegLocalVisualizer
+
+from .find_config import find_config
 
 ImageType = str | np.ndarray | Sequence[str] | Sequence[np.ndarray]
 
@@ -32,40 +35,51 @@ def init_model(
     device: str | None = None,
     cfg_options: dict | None = None,
 ) -> BaseSegmentor:
-    """The model of a config in evaluation mode, with the weights of `checkpoint` and `dataset_meta` from it.
+    """The model of a config in evaluation mode, with the weights of `checkpoint`.
+
+    Its `dataset_meta` is that of the checkpoint, or else of the test data of the config; `cfg` is the config.
 
     Args:
+        config: a config (which stays as it is), its path, or the name of one that comes with this package.
         device: the accelerator if there is one, else the CPU, by default.
         cfg_options: overrides of the config by dotted keys.
     """
-    cfg = config if isinstance(config, Config) else Config.fromfile(config)
+    cfg = copy.deepcopy(config) if isinstance(config, Config) else Config.fromfile(find_config(config))
     if cfg_options is not None:
         cfg.merge_from_dict(cfg_options)
-    if cfg.model.get('type') == 'EncoderDecoder' and 'init_cfg' in cfg.model.get('backbone', {}):
+    if 'pretrained' in cfg.model:
+        cfg.model.pretrained = None
+    if 'init_cfg' in cfg.model.get('backbone', {}):
         cfg.model.backbone.init_cfg = None
-    cfg.model.pretrained = None
     cfg.model.train_cfg = None
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model: Any = MODELS.build(cfg.model)
-    if checkpoint is not None:
-        loaded = load_checkpoint(model, checkpoint, map_location='cpu')
-        model.dataset_meta = _dataset_meta(cfg, loaded.get('meta', {}))
+    loaded = {} if checkpoint is None else load_checkpoint(model, checkpoint, map_location='cpu')
+    model.dataset_meta = dataset_meta(cfg, loaded.get('meta', {}))
     model.cfg = cfg
     model = revert_sync_batchnorm(model)
     return model.to(device or get_device()).eval()
 
 
-def _dataset_meta(cfg: Config, meta: dict) -> dict[str, Any]:
-    """Classes and palette: from the checkpoint, as new files keep them or old ones did, else the ones of Cityscapes."""
+def dataset_meta(cfg: Config, meta: dict) -> dict[str, Any]:
+    """Classes and palette: from the meta of a checkpoint, of new files or old; else of the config's test data.
+
+    Those of Cityscapes if nothing says more.
+    """
     if 'dataset_meta' in meta:
         return meta['dataset_meta']
     if 'CLASSES' in meta:
         return {'classes': meta['CLASSES'], 'palette': meta.get('PALETTE')}
-    known = {alias: name for name, aliases in dataset_aliases.items() for alias in aliases}
-    loader = cfg.get('test_dataloader') or {}
-    kind = str(loader.get('dataset', {}).get('type', '')).lower().removesuffix('dataset')
-    name = known.get(kind, 'cityscapes')
-    return {'classes': get_classes(name), 'palette': get_palette(name)}
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    while 'dataset' in dataset:  # a wrapper
+        dataset = dataset['dataset']
+    kind = dataset.get('type')
+    with DATASETS.switch_scope_and_registry(cfg.get('default_scope', 'mmseg')) as registry:
+        cls = registry.get(kind) if isinstance(kind, str) else kind
+    known = {**(getattr(cls, 'METAINFO', None) or {}), **(dataset.get('metainfo') or {})}
+    if 'classes' not in known:
+        return {'classes': get_classes('cityscapes'), 'palette': get_palette('cityscapes')}
+    return {'classes': known['classes'], 'palette': known.get('palette')}
 
 
 def inference_model(model: BaseSegmentor, img: ImageType) -> SegDataSample | SampleList:
@@ -116,15 +130,25 @@ def show_result_pyplot(
 ) -> np.ndarray:
     """Draw a result over its image.
 
+    Args:
+        img: path, or `(H, W, 3)` array that is drawn as it is: give RGB, unless the drawn array should be BGR too.
+        opacity: of the colours, in (0, 1].
+        title: of the window, and name of the picture in `save_dir`.
+        draw_gt, draw_pred: draw the annotation, the prediction, where `result` has it.
+        wait_time: seconds that the window stays; 0: until a key is pressed.
+        with_labels: write the names of the classes.
+        save_dir: write `vis_data/vis_image/<title>_0.png` below this folder, unless there is an `out_file`.
+        out_file: write this file.
+
     Returns:
-        `(H, W, 3)` RGB uint8, prediction beside truth where both are drawn.
+        `(H, W, 3)` uint8, RGB for an image from a path, prediction beside truth where both are drawn.
     """
     image = mmcv.imread(img, channel_order='rgb')
     visualizer = SegLocalVisualizer(
         vis_backends=[{'type': 'LocalVisBackend'}] if save_dir else None, save_dir=save_dir, alpha=opacity
     )
-    meta = cast(dict, model.dataset_meta)
-    visualizer.dataset_meta = {'classes': meta['classes'], 'palette': meta['palette']}
+    meta = cast(dict, model.dataset_meta or {})
+    visualizer.dataset_meta = {'classes': meta.get('classes'), 'palette': meta.get('palette')}
     visualizer.add_datasample(
         name=title,
         image=image,

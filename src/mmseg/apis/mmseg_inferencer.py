@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import nn
 
@@ -15,19 +16,23 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dataset import Compose
 from mmengine.infer import BaseInferencer
 from mmengine.infer.infer import InputsType, ModelType
-from mmengine.utils.errors import ConfigError
+from mmengine.utils.errors import ConfigError, DataError
 from mmseg.structures import SegDataSample
 from mmseg.utils import get_classes, get_palette
 from mmseg.visualization import SegLocalVisualizer
 
-from .inference import _dataset_meta
+from .find_config import find_config, packaged_configs
+from .inference import dataset_meta
+
+IMAGE_SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp'}
 
 
 class MMSegInferencer(BaseInferencer):
     """Segments images given as paths, arrays `(H, W, 3)` BGR uint8, lists of these, or a folder.
 
     Args:
-        model: a config, its path, or the name of a model in the metafiles of the package `scope`.
+        model: a config, its path, the name of a model in the metafiles of the package `scope`, or of a config that
+            comes with this package.
         weights: a checkpoint; None with the name of a model takes the published one.
         classes, palette: names and RGB colours of the classes, in place of those that the checkpoint carries.
         dataset_name: take both from this data set, such as 'cityscapes'.
@@ -51,14 +56,24 @@ class MMSegInferencer(BaseInferencer):
         self.classes = get_classes(classes) if isinstance(classes, str) else classes
         self.palette = get_palette(palette) if isinstance(palette, str) else palette
         self.dataset_name = dataset_name
+        self.num_visualized_imgs = self.num_pred_imgs = 0  # arrays have these numbers for names
+        self._keep_logits = True
         super().__init__(model=model, weights=weights, device=device, scope=scope)
         if not isinstance(self.visualizer, SegLocalVisualizer):
             self.visualizer = SegLocalVisualizer(name=f'inferencer-{id(self)}')
         self.visualizer.dataset_meta = self.model.dataset_meta
 
+    def _load_model_from_metafile(self, model: str) -> tuple[Config, str]:
+        try:
+            return super()._load_model_from_metafile(model)
+        except ConfigError:
+            if model.removesuffix('.py') not in packaged_configs():
+                raise
+            return Config.fromfile(find_config(model)), None  # type: ignore[return-value]
+
     def _load_weights_to_model(self, model: nn.Module, checkpoint: dict | None, cfg: Any) -> None:
         super()._load_weights_to_model(model, checkpoint, cfg)
-        meta = dict(_dataset_meta(cfg, (checkpoint or {}).get('meta', {})))
+        meta = dict(dataset_meta(cfg, (checkpoint or {}).get('meta', {})))
         if self.dataset_name is not None:
             meta = {'classes': get_classes(self.dataset_name), 'palette': get_palette(self.dataset_name)}
         if self.classes is not None:
@@ -70,9 +85,9 @@ class MMSegInferencer(BaseInferencer):
             meta['palette'] = np.random.default_rng(42).integers(0, 256, (number, 3)).tolist()
         if len(meta['palette']) < number:
             raise ConfigError(f'{number} classes need as many colours, but palette has {len(meta["palette"])}')
-        model.dataset_meta = meta  # type: ignore[assignment]
+        cast(Any, model).dataset_meta = meta
 
-    def __call__(  # type: ignore[override]
+    def __call__(
         self,
         inputs: InputsType,
         return_datasamples: bool = False,
@@ -88,7 +103,8 @@ class MMSegInferencer(BaseInferencer):
         """The results of all inputs.
 
         Args:
-            return_datasamples: give data samples instead of arrays.
+            inputs: a path, an array, a sequence of these, or a folder, whose image files are taken.
+            return_datasamples: give data samples, with their logits, instead of arrays.
             return_vis: also give the pictures.
             show: show each picture for `wait_time` seconds (0: until a key is pressed).
             out_dir: write pictures to `out_dir/img_out_dir` and masks (PNG) to `out_dir/pred_out_dir`; an empty name of
@@ -98,6 +114,7 @@ class MMSegInferencer(BaseInferencer):
             `predictions` (int64 `(H, W)` label maps, or data samples) and `visualization` (RGB uint8 `(H, W, 3)`, or
             None each); of one input, the thing itself instead of a list.
         """
+        self._keep_logits = return_datasamples
         return super().__call__(
             inputs,
             return_datasamples,
@@ -109,6 +126,26 @@ class MMSegInferencer(BaseInferencer):
             pred_out_dir=str(Path(out_dir, pred_out_dir)) if out_dir and pred_out_dir else '',
             **kwargs,
         )
+
+    def _inputs_to_list(self, inputs: Any) -> list:
+        if isinstance(inputs, Path):
+            inputs = str(inputs)
+        found = super()._inputs_to_list(inputs)
+        if isinstance(inputs, str) and found != [inputs]:
+            found = sorted(path for path in found if Path(path).suffix.lower() in IMAGE_SUFFIXES)
+            if not found:
+                raise DataError(f'the folder {inputs} holds no images ({", ".join(sorted(IMAGE_SUFFIXES))})')
+        return found
+
+    @torch.no_grad()
+    def forward(self, inputs: dict | tuple, **kwargs: Any) -> list[SegDataSample]:
+        """Predictions of a batch, moved to the CPU; logits of many images fill any memory."""
+        samples = []
+        for sample in super().forward(inputs, **kwargs):
+            if not self._keep_logits:
+                sample.pop('seg_logits', None)
+            samples.append(sample.cpu())
+        return samples
 
     def visualize(  # type: ignore[override]
         self,
@@ -127,9 +164,10 @@ class MMSegInferencer(BaseInferencer):
         visualizer: Any = self.visualizer
         visualizer.alpha = opacity
         pictures = []
-        for number, (given, sample) in enumerate(zip(inputs, preds, strict=True)):
+        for given, sample in zip(inputs, preds, strict=True):
             image = mmcv.imread(given, channel_order='rgb')
-            name = _name(given, number)
+            name = _name(given, self.num_visualized_imgs)
+            self.num_visualized_imgs += 1
             visualizer.add_datasample(
                 name,
                 image,
@@ -155,8 +193,9 @@ class MMSegInferencer(BaseInferencer):
         masks = [cast(Any, sample.pred_sem_seg).cpu().data[0].numpy() for sample in samples]
         if pred_out_dir:
             Path(pred_out_dir).mkdir(parents=True, exist_ok=True)
-            for number, (mask, sample) in enumerate(zip(masks, samples, strict=True)):
-                name = _name(sample.metainfo.get('img_path'), number)
+            for mask, sample in zip(masks, samples, strict=True):
+                name = _name(sample.metainfo.get('img_path'), self.num_pred_imgs)
+                self.num_pred_imgs += 1
                 large = mask.max(initial=0) > 255
                 Image.fromarray(mask.astype(np.uint16 if large else np.uint8)).save(Path(pred_out_dir, f'{name}.png'))
         results: list = samples if return_datasample else masks

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mmengine.config import Config
-from mmengine.utils.errors import ConfigError
+from mmengine.utils.errors import ConfigError, DataError
 from mmseg.apis import MMSegInferencer
 
 NORM = {'type': 'BN'}
@@ -88,3 +88,44 @@ def test_classes_and_colours_are_chosen() -> None:
 def test_a_wrong_argument_names_the_right_one(images: list[str]) -> None:
     with pytest.raises(ValueError, match="did you mean 'opacity'"):
         inferencer()(images[0], opacty=0.5)
+
+
+def test_a_folder_is_read_in_order_and_other_files_in_it_are_not(tmp_path: Path, images: list[str]) -> None:
+    infer, folder = inferencer(), Path(images[0]).parent
+    (folder / 'notes.txt').write_text('no image')
+    samples = infer(folder, return_datasamples=True)['predictions']
+    assert [sample.img_path for sample in samples] == images
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(DataError, match='holds no images'):
+        infer(str(tmp_path / 'empty'))
+
+
+def test_arrays_are_numbered_over_calls(tmp_path: Path) -> None:
+    infer = inferencer()
+    pixels = np.zeros((24, 32, 3), np.uint8)
+    infer([pixels, pixels], out_dir=str(tmp_path))
+    infer(pixels, out_dir=str(tmp_path), img_out_dir='')
+    names = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*.png'))
+    assert names == [
+        'pred/00000000.png',
+        'pred/00000001.png',
+        'pred/00000002.png',
+        'vis/00000000.png',
+        'vis/00000001.png',
+    ]
+
+
+def test_logits_are_kept_only_for_who_wants_them(images: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    infer = inferencer()
+    assert 'seg_logits' in infer(images[0], return_datasamples=True)['predictions']
+    seen: list = []
+    monkeypatch.setattr(infer, 'visualize', lambda inputs, preds, **_: seen.extend(preds))
+    infer(images)
+    assert len(seen) == 3 and all('seg_logits' not in sample for sample in seen)
+
+
+def test_a_config_by_name() -> None:
+    made = MMSegInferencer('quickstart_fastscnn', device='cpu')
+    assert len(made.model.dataset_meta['classes']) == made.model.decode_head.num_classes == 7
+    with pytest.raises(ConfigError, match='quickstart_nothing'):
+        MMSegInferencer('quickstart_nothing', device='cpu')
