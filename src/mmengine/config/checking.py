@@ -25,9 +25,11 @@ from mmengine.utils.errors import ConfigError
 from .config import Config, CustomImportError
 from .config_dict import ConfigDict, clone
 from .lazy import Lazy, LazyImportError
+from .open_values import MARK, OpenValueError, has_open, settle
 from .origin import Origin, origin_of
+from .static import Stop, load_static
 
-ERROR, WARNING = 'error', 'warning'
+ERROR, WARNING, NOTE = SEVERITIES = ('error', 'warning', 'note')
 IGNORE_KEY = 'check_ignore'
 _ADDRESS = re.compile(r'((?:[A-Za-z]:)?[^\s:()\'"]+\.(?:py|json|ya?ml|toml)):(\d+)')
 T = TypeVar('T')
@@ -39,7 +41,8 @@ class Finding:
 
     Attributes:
         rule: name of the rule, to be ignored by.
-        severity: 'error': the run would fail or do something else than asked; 'warning': it is likely not meant.
+        severity: 'error': the run would fail or do something else than asked; 'warning': it is likely not meant;
+            'note': it could not be looked into.
         file, line: where the value was set; '' and 0 where that is not known, or the option of the command line.
         key: dotted path from the root of the config.
         value: short repr of the value.
@@ -67,12 +70,19 @@ class Finding:
 
 
 class CheckContext:
-    """The config that is checked, and what the rules found out about it so far."""
+    """The config that is checked, and what the rules found out about it so far.
 
-    def __init__(self, cfg: Config) -> None:
-        self.cfg = cfg = _imported(cfg)
+    Attributes:
+        stops: for a config that was read without running it, where reading had to stop; else None.
+        incomplete: whether types may exist that are not registered here.
+    """
+
+    def __init__(self, cfg: Config, stops: list[Stop] | None = None) -> None:
+        self.stops = stops
+        self.cfg = cfg = _imported(cfg, stops is not None)
         self.root = cfg._cfg_dict
         scope = cfg.get('default_scope')
+        self.incomplete = stops is not None and ('custom_imports' in cfg or has_open(scope))
         self.scope: str = scope if isinstance(scope, str) and scope else 'mmengine'
         self._facts: dict[Callable, Any] = {}
 
@@ -108,10 +118,10 @@ class CheckContext:
         )
 
 
-def _imported(cfg: Config) -> Config:
+def _imported(cfg: Config, static: bool) -> Config:
     """A copy with what the config names by import; what cannot be imported becomes its path, an unknown type."""
     cfg = cfg.copy()
-    cfg._set('_cfg_dict', _settled(clone(cfg._cfg_dict)))
+    cfg._set('_cfg_dict', (settle if static else _settled)(clone(cfg._cfg_dict)))
     return cfg
 
 
@@ -180,6 +190,7 @@ def check(
     ignore: Collection[str] = (),
     slow: bool = True,
     options: dict[str, Any] | None = None,
+    static: bool = False,
 ) -> list[Finding]:
     """What is wrong with a config, errors first.
 
@@ -191,15 +202,24 @@ def check(
         ignore: names of rules not to apply, beside those that the config has in `check_ignore`.
         slow: whether to apply rules that take more than a moment.
         options: values that override those of a file, as `--cfg-options` does.
+        static: read a file without running it, as `load_static` does, nor what it imports. Rules skip what is not known
+            then, and each place where reading had to stop is a finding `not-evaluated`.
     """
+    stops: list[Stop] | None = None
+    if static and isinstance(cfg, Config):
+        raise TypeError('static=True reads a file; a Config is loaded, and was run')
     if not isinstance(cfg, Config):
         try:
-            cfg = Config.fromfile(cfg)
+            if static:
+                values, stops = load_static(cfg)
+                cfg = Config(values, filename=cfg)
+            else:
+                cfg = Config.fromfile(cfg)
             cfg.merge_from_dict(options or {})
         except ConfigError as error:
             return [_unreadable(error, str(cfg.filename if isinstance(cfg, Config) else cfg))]
     known = load_rules()
-    context = CheckContext(cfg)
+    context = CheckContext(cfg, stops)
     context.root.set_path('')
     own = cfg.get(IGNORE_KEY, [])
     left_out = {*ignore, *([own] if isinstance(own, str) else own)}
@@ -211,13 +231,16 @@ def check(
             # A list that stands once may be used for training, validation and test.
             identity = (found.rule, found.message, found.file, found.line or found.key)
             findings.setdefault(identity, found)
-    return sorted(findings.values(), key=lambda f: f.severity != ERROR)
+    return sorted(findings.values(), key=lambda f: SEVERITIES.index(f.severity))
 
 
 def _apply(each: Rule, context: CheckContext) -> Iterator[Finding]:
     try:
         for found in each.find(context):
-            yield replace(found, rule=each.name, severity=found.severity or each.severity)
+            if context.stops is None or each.name == 'not-evaluated' or MARK not in f'{found.message} {found.value}':
+                yield replace(found, rule=each.name, severity=found.severity or each.severity)
+    except OpenValueError:
+        return
     except Exception as error:  # noqa: BLE001 - said as a finding; a config can have any shape
         text = f'this rule could not be applied: {type(error).__name__}: {error}'
         yield Finding(each.name, WARNING, text, file=context.cfg.filename or '')
@@ -255,6 +278,13 @@ def _ignored_rules_exist(ctx: CheckContext) -> Iterator[Finding]:
     for name in [own] if isinstance(own, str) else own:
         if name not in RULES and name not in LOADING_RULES:
             yield ctx.at(ctx.root, IGNORE_KEY, f'there is no rule {name!r}', nearest(str(name), RULES))
+
+
+@rule('not-evaluated', NOTE)
+def _reading_stopped(ctx: CheckContext) -> Iterator[Finding]:
+    """With `--static`: what would have to be run, so that nothing is said of it."""
+    for file, line, what in ctx.stops or ():
+        yield Finding('', '', what, file, line)
 
 
 LOADING_RULES = {

@@ -2,6 +2,9 @@
 
 Third-party datasets, transforms and samplers need to know nothing of it: the global generators are seeded before each
 `dataset[index]`, in whichever process that happens, and samplers without `set_position` are advanced by index alone.
+A transform whose draws should not depend on what the others draw asks for a generator of its own:
+
+    rng = mmengine.dataset.sample_generator(type(self).__name__)  # np.random.Generator, in each call
 """
 
 from __future__ import annotations

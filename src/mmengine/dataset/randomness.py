@@ -11,6 +11,7 @@ import _random
 import hashlib
 import random
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -66,6 +67,10 @@ class StepSeeder:
 # hundredth of reading and writing back the state of the one that it replaces.
 _NUMPY_BITS = np.random.MT19937()
 
+# Of the sample that is being made: the seed of its generators, and how often each name has asked for one.
+_sample: int | None = None
+_asked: Counter[str] = Counter()
+
 
 @contextmanager
 def sample_randomness() -> Iterator[None]:
@@ -76,6 +81,7 @@ def sample_randomness() -> Iterator[None]:
     try:
         yield
     finally:
+        _set_sample(None)
         np.random.mtrand.set_bit_generator(numpy_bits)
         torch.default_generator.set_state(torch_state)
         random.setstate(python_state)
@@ -83,7 +89,33 @@ def sample_randomness() -> Iterator[None]:
 
 def seed_sample(seed: int, epoch: int, index: int, draw: int = 0) -> None:
     """Seed the global generators for sample `index` of `epoch`; only inside of `sample_randomness`."""
-    _seed(*_apart(_sample_seeds(seed, epoch, draw), index))
+    seeds = _apart(_sample_seeds(seed, epoch, draw), index)
+    _seed(*seeds)
+    _set_sample(seeds[0])
+
+
+def _set_sample(seed: int | None) -> None:
+    global _sample
+    _sample = seed
+    if _asked:
+        _asked.clear()
+
+
+def sample_generator(name: str = '') -> np.random.Generator:
+    """A generator for the sample that is being made, for a transform that asks for one instead of drawing globally.
+
+    It is a function of (seed, epoch, index), of `name` and of how often `name` has asked for this sample: what other
+    transforms draw, or whether they are there, changes nothing. Outside of a data loader of the runner it is seeded by
+    a draw from `numpy.random`.
+
+    Args:
+        name: keeps streams apart; by convention that of the class.
+    """
+    if _sample is None:
+        return np.random.default_rng(np.random.randint(0, 2**32, 4, dtype=np.uint32))
+    number = _asked[name]
+    _asked[name] += 1
+    return np.random.default_rng([_sample, number, *name.encode()])
 
 
 @lru_cache(maxsize=16)

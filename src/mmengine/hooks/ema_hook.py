@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from mmengine.checkpoint import _load_checkpoint_to_model, load_state_dict
+from mmengine.checkpoint.sharded import is_dtensor
 from mmengine.model.averaged_model import BaseAveragedModel
 from mmengine.registry import HOOKS, MODELS
 from mmengine.utils.errors import ConfigError
@@ -99,7 +100,7 @@ class EMAHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         state = checkpoint['state_dict']
         if self._has_averages():
-            ema_state = {key: value.cpu() for key, value in self.ema_model.state_dict().items()}
+            ema_state = {k: v if is_dtensor(v) else v.cpu() for k, v in self.ema_model.state_dict().items()}
         else:
             ema_state = {'steps': self.ema_model.steps.clone(), **{f'module.{key}': v for key, v in state.items()}}
         checkpoint['ema_state_dict'] = ema_state
@@ -140,7 +141,8 @@ class EMAHook(Hook):
         seen = set()
         averages = self.ema_model.module.state_dict()
         for key, value in self.src_model.state_dict().items():
-            place = (value.data_ptr(), value.shape, value.stride())
+            local = value.to_local() if is_dtensor(value) else value
+            place = (local.data_ptr(), value.shape, value.stride())
             if isinstance(value, Tensor) and key in averages and (value.numel() == 0 or place not in seen):
                 seen.add(place)
                 yield value, averages[key]

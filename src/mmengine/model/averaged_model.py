@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from mmengine.logging import print_log
+from mmengine.model.sharding import is_sharded, shadow_of
 from mmengine.registry import MODELS
 
 
@@ -31,7 +32,7 @@ class BaseAveragedModel(nn.Module):
         update_buffers: bool = False,
     ) -> None:
         super().__init__()
-        self.module = copy.deepcopy(model).requires_grad_(False)
+        self.module = shadow_of(model) if is_sharded(model) else copy.deepcopy(model).requires_grad_(False)
         self.interval = interval
         if device is not None:
             self.module.to(device)

@@ -9,9 +9,13 @@ from typing import Any
 
 import torch
 
+from mmengine.config.static_values import NotEvaluated
+
 
 def fits(value: Any, annotation: Any) -> bool:
     """Whether `value`, as configs spell it, is of the kind that an annotation says; True where that is not simple."""
+    if isinstance(value, NotEvaluated):
+        return True
     origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, a) for a in inner)

@@ -14,6 +14,7 @@ from typing import Any
 
 from mmengine.config import ConfigDict
 from mmengine.config.checking import WARNING, CheckContext, Finding, nearest, rule
+from mmengine.config.open_values import has_open
 from mmengine.utils.errors import UnknownTypeError
 
 from .check_kinds import cast, fits, shown
@@ -107,10 +108,11 @@ def _parts_of(ctx: CheckContext, value: Any, place: Place, root: str) -> Iterato
             yield from _parts_of(ctx, item, replace(place, named=False), root)
         return
     kind = _kind(value, place)
-    if kind is not None:
+    if kind is not None and not has_open(kind):
         target, error = _resolve(ctx, place, kind, value)
-        yield Part(value, place, kind, target, error, root)
-    kind = str(kind).rpartition('.')[2]
+        if target is not None or not ctx.incomplete:
+            yield Part(value, place, kind, target, error, root)
+    kind = repr(kind) if has_open(kind) else str(kind).rpartition('.')[2]
     for key, item in value.items():
         inner = place.below.get(key)
         if inner is None and place.open:
@@ -120,7 +122,8 @@ def _parts_of(ctx: CheckContext, value: Any, place: Place, root: str) -> Iterato
 
 
 def _kind(node: ConfigDict, place: Place) -> Any:
-    return node.get('type') or (place.default(node) if isfunction(place.default) else place.default)
+    kind = node.get('type')
+    return kind if has_open(kind) else kind or (place.default(node) if isfunction(place.default) else place.default)
 
 
 def _resolve(ctx: CheckContext, place: Place, kind: Any, node: ConfigDict) -> tuple[Any, UnknownTypeError | None]:

@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from mmengine.config import ConfigDict
 from mmengine.config.checking import ERROR, WARNING, CheckContext, Finding, nearest, rule
+from mmengine.config.open_values import has_open
 from mmengine.optim import DefaultOptimWrapperConstructor
 from mmengine.optim.optimizer.param_rules import PARAMWISE_KEYS, nearest_name
 from mmengine.registry import MODELS, OPTIM_WRAPPER_CONSTRUCTORS, DefaultScope
@@ -62,7 +63,7 @@ class Built:
 def build_on_meta(ctx: CheckContext) -> Built:
     """The model of the config; neither model nor error where the config has none."""
     cfg = ctx.root.get('model')
-    if not isinstance(cfg, ConfigDict):
+    if not isinstance(cfg, ConfigDict) or has_open(cfg):
         return Built()
     cfg = _without_downloads(copy.deepcopy(cfg))
     with DefaultScope.overwrite_default_scope(ctx.scope), torch.random.fork_rng(devices=[]):

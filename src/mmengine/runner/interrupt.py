@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -28,6 +28,7 @@ class InterruptFlag:
 
     def __init__(self) -> None:
         self.signum: int | None = None
+        self.afterwards: Callable[[], None] | None = None  # called in the handler
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -41,6 +42,8 @@ class InterruptFlag:
             self.signum = signum
             for number, handler in before.items():
                 signal.signal(number, handler)
+            if self.afterwards is not None:
+                self.afterwards()
 
         for number in before:
             signal.signal(number, handle)

@@ -49,7 +49,7 @@ class _TrainLoop(BaseLoop):
         if step_unit not in ('batch', 'update'):
             raise ConfigError(f"train_cfg.step_unit should be 'batch' or 'update', but got {step_unit!r}")
         if step_unit == 'update':
-            self.dataloader = UpdateLoader(self.dataloader, _accumulative_counts(runner.optim_wrapper))
+            self.dataloader = UpdateLoader(self.dataloader, accumulative_counts(runner.optim_wrapper))
         self._update_step = UpdateStep(auto_micro_batch) if auto_micro_batch or step_unit == 'update' else None
         self._epoch = 0
         self._iter = 0
@@ -243,7 +243,7 @@ class IterBasedTrainLoop(_TrainLoop):
         self._step(self._iter, data_batch)
 
 
-def _accumulative_counts(optim_wrapper: Any) -> int:
+def accumulative_counts(optim_wrapper: Any) -> int:
     """Batches of an update, from an optimizer wrapper or the config of one."""
     if isinstance(optim_wrapper, dict):
         return optim_wrapper.get('accumulative_counts', 1)

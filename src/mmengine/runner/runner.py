@@ -18,6 +18,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dataset.randomness import StepSeeder
 from mmengine.dist import (
     get_dist_info,
+    infer_launcher,
     is_distributed,
     is_main_process,
     master_only,
@@ -26,9 +27,10 @@ from mmengine.evaluator import Evaluator
 from mmengine.fileio import get_file_backend, join_path
 from mmengine.hooks import Hook
 from mmengine.logging import MMLogger
+from mmengine.model.sharding import is_sharded
 from mmengine.optim import OptimWrapper, _ParamScheduler
 from mmengine.registry import EVALUATOR, HOOKS, RUNNERS, DefaultScope
-from mmengine.strategies import SingleDeviceStrategy, default_strategy, unwrapped
+from mmengine.strategies import SingleDeviceStrategy, build_strategy, unwrapped
 from mmengine.utils import mkdir_or_exist
 from mmengine.utils.errors import CheckpointError, ConfigError
 from mmengine.visualization import Visualizer
@@ -42,8 +44,11 @@ from .hook_order import check_names
 from .hook_profile import HookProfile
 from .hook_table import HookTable
 from .interrupt import InterruptFlag, TrainingInterrupted
-from .loops import EpochBasedTrainLoop, IterBasedTrainLoop, TestLoop, ValLoop
+from .loops import EpochBasedTrainLoop, IterBasedTrainLoop, TestLoop, ValLoop, accumulative_counts
 from .priority import Priority
+from .rank_gradients import has_accumulated
+from .ranks import Ranks, keep_log_of_rank
+from .restarts import mark_start, restart_count, written_by_this_job
 from .utils import set_random_seed
 
 ConfigType = dict | Config | ConfigDict
@@ -71,9 +76,11 @@ class Runner(RunnerBuilders):
         train_cfg: `dict(by_epoch=True, max_epochs=…)`, `dict(by_epoch=False, max_iters=…)` or a loop with `type`.
         load_from: a checkpoint to start from, or, with `resume`, to go on with.
         resume: go on with `load_from`, or with the newest whole checkpoint of `work_dir`.
-        launcher: 'none', 'pytorch', 'slurm' or 'mpi'.
+        launcher: 'none', 'pytorch', 'slurm' or 'mpi'; None takes that whose environment variables are there.
         randomness: `seed` (None draws one), `deterministic`, `diff_rank_seed`.
         cfg: the whole config, kept for logging and for hooks.
+        strategy: how several processes share the work, as `dict(type='FSDPStrategy')`; `DDPStrategy` by default.
+        compile: compile the forward of the model; a dict has arguments of `torch.compile`.
     """
 
     def __init__(
@@ -95,8 +102,8 @@ class Runner(RunnerBuilders):
         custom_hooks: list[Hook | dict] | None = None,
         data_preprocessor: nn.Module | dict | None = None,
         load_from: str | None = None,
-        resume: bool = False,
-        launcher: str = 'none',
+        resume: bool | str = False,
+        launcher: str | None = 'none',
         env_cfg: dict = dict(dist_cfg=dict(backend='nccl')),  # noqa: C408
         log_processor: dict | None = None,
         log_level: str = 'INFO',
@@ -105,6 +112,8 @@ class Runner(RunnerBuilders):
         randomness: dict = dict(seed=None),  # noqa: C408
         experiment_name: str | None = None,
         cfg: ConfigType | None = None,
+        strategy: SingleDeviceStrategy | dict | None = None,
+        compile: bool | dict | None = None,
     ) -> None:
         self._work_dir = str(Path(work_dir).resolve())
         # A deep copy keeps what users put in; the runner's own changes stay inside.
@@ -123,12 +132,13 @@ class Runner(RunnerBuilders):
         self.param_schedulers: Any = param_scheduler
         self._check_phases()
 
-        self._launcher = launcher
+        self._launcher = launcher = infer_launcher() if launcher is None else launcher
         self._env_cfg = env_cfg
         environment.setup_env(env_cfg, launcher)
         self._distributed = is_distributed()
         self._rank, self._world_size = get_dist_info()
-        self.strategy: SingleDeviceStrategy = default_strategy()
+        self._ranks = Ranks()
+        self.strategy = build_strategy(strategy)
         self._device_module = self.strategy.device_module()
         self._randomness_cfg = dict(randomness)
         self.set_randomness(**self._randomness_cfg)
@@ -140,15 +150,21 @@ class Runner(RunnerBuilders):
         self.default_scope = DefaultScope.get_instance(self._experiment_name, scope_name=default_scope)
         self.log_processor = self.build_log_processor({} if log_processor is None else log_processor)
         self.logger = self.build_logger(log_level=log_level)
+        if self._rank > 0:
+            keep_log_of_rank(self.logger, self._log_dir, self._rank)
         self._log_env(env_cfg)
         self.message_hub = self.build_message_hub()
         self.visualizer = self.build_visualizer(visualizer)
         if self.cfg:
             self.visualizer.add_config(self.cfg)
 
-        self._load_from, self._resume = load_from, resume
+        self._load_from, self._resume = (resume, True) if isinstance(resume, str) else (load_from, resume)
+        self._compile = self.cfg.get('compile', False) if compile is None else compile
         self._has_loaded = False
         self._interrupt = InterruptFlag()
+        self._interrupt.afterwards = self._ranks.end_if_others_failed
+        if self._rank == 0:
+            mark_start(self._work_dir)
 
         if isinstance(model, dict) and data_preprocessor is not None:
             model.setdefault('data_preprocessor', data_preprocessor)
@@ -313,6 +329,11 @@ class Runner(RunnerBuilders):
             raise RuntimeError('to train, the runner needs train_dataloader, train_cfg and optim_wrapper')
         if not hasattr(unwrapped(self.model), 'train_step'):
             raise TypeError(f'{self._model_name} has no train_step; derive it from mmengine.model.BaseModel')
+        with self._ranks.reporting(self.logger):
+            return self._train()
+
+    def _train(self) -> nn.Module:
+        self._shard_model(training=True)
         loop = self.train_loop
         self.optim_wrapper = self.build_optim_wrapper(self.optim_wrapper)
         self.scale_lr(self.optim_wrapper, self.auto_scale_lr)
@@ -322,7 +343,8 @@ class Runner(RunnerBuilders):
             self._val_loop = self.build_val_loop(self._val_loop)
         with self._interrupt.listening():
             self.call_hook('before_run')
-            self._init_model_weights()
+            if not self.strategy.shards:
+                self._init_model_weights()
             self.load_or_resume()
             if getattr(loop, '_update_step', None) is None:  # else the loop itself says what makes an update
                 self.optim_wrapper.initialize_count_status(self.model, loop.iter, loop.max_iters)  # type: ignore
@@ -346,12 +368,27 @@ class Runner(RunnerBuilders):
         return self._evaluate(lambda: self.test_loop)
 
     def _evaluate(self, loop: Callable[[], BaseLoop]) -> dict:
-        built = loop()
-        self.call_hook('before_run')
-        self.load_or_resume()
-        metrics = built.run()
-        self.call_hook('after_run')
+        with self._ranks.reporting(self.logger):
+            self._shard_model(training=False)
+            built = loop()
+            self.call_hook('before_run')
+            self.load_or_resume()
+            metrics = built.run()
+            self.call_hook('after_run')
         return metrics
+
+    def _shard_model(self, training: bool) -> None:
+        """With a strategy that shards: initialise the model while it is whole, and split it."""
+        if not self.strategy.shards or is_sharded(self.model):
+            return
+        if training and not (isinstance(self.optim_wrapper, dict)):
+            raise ConfigError(
+                f'{type(self.strategy).__name__} needs optim_wrapper as a config: the parameters of an optimizer that '
+                'is built already are not those of the sharded model'
+            )
+        if training and not getattr(self.strategy, 'skip_init_weights', False):
+            self._init_model_weights()
+        self.strategy.shard(self.model, _amp_dtype(self.optim_wrapper, self.strategy.device))
 
     def _init_model_weights(self) -> None:
         model = unwrapped(self.model)
@@ -364,7 +401,7 @@ class Runner(RunnerBuilders):
                 torch.distributed.broadcast(tensor.data, src=0)
 
     def _maybe_compile(self, target: str) -> None:
-        option = self.cfg.get('compile', False)
+        option = self._compile
         if not option or (isinstance(option, dict) and option.get('disable', False)):
             return
         options = dict(option) if isinstance(option, dict) else {}
@@ -376,11 +413,12 @@ class Runner(RunnerBuilders):
     def check_interrupt(self) -> None:
         """Between two iterations: if a signal asked for it, save and raise TrainingInterrupted."""
         signum = self._interrupt.signum
+        if self._world_size > 1:
+            signum = self._ranks.stop_signal(signum, self.iter, accumulative_counts(self.optim_wrapper))
         if signum is None:
             return
         name = f'interrupted_iter_{self.iter}.pth'
         path = join_path(self._work_dir, name)
-        # All ranks get the signal, at different iterations perhaps; rank 0's state is whole by itself.
         self.save_checkpoint(self._work_dir, name, meta={'epoch': self.epoch, 'iter': self.iter})
         if is_main_process():
             get_file_backend(path).put_text(path, join_path(self._work_dir, 'last_checkpoint'))
@@ -399,6 +437,12 @@ class Runner(RunnerBuilders):
         if self._has_loaded:
             return
         self._has_loaded = True
+        if restart_count() > 0:
+            own = find_latest_checkpoint(self._work_dir)
+            if own is not None and written_by_this_job(own, self._work_dir):
+                self.logger.warning(f'start number {restart_count() + 1} of this job: it goes on from {own}')
+                self.resume(own)
+                return
         if self._resume:
             source = self._load_from or find_latest_checkpoint(self._work_dir)
             if source is None:
@@ -421,7 +465,9 @@ class Runner(RunnerBuilders):
             revise_keys: pairs of a regular expression and its replacement, applied to the names of the state dict.
         """
         trust = bool(self.cfg.get('trust_checkpoint', False))
-        checkpoint = _load_checkpoint(filename, map_location=map_location, logger=self.logger, trust=trust)
+        checkpoint = self.strategy.read(filename)
+        if checkpoint is None:
+            checkpoint = _load_checkpoint(filename, map_location=map_location, logger=self.logger, trust=trust)
         self.call_hook('after_load_checkpoint', checkpoint=checkpoint)
         try:
             _load_checkpoint_to_model(self.model, checkpoint, strict, self.logger, revise_keys)
@@ -464,22 +510,57 @@ class Runner(RunnerBuilders):
     ) -> None:
         """Write the run to `out_dir/filename`, whole or not at all.
 
+        On several ranks all should call it. All must where the model is sharded, or where gradients are accumulated
+        over iterations; if rank 0 is alone then for a minute, it writes without the others' gradients and says so, or
+        raises where the model is sharded.
+
         Args:
             meta: further entries; `epoch` and `iter` in it override what follows from `by_epoch`.
             by_epoch: whether this is called as an epoch ends (which then counts as done) or as an iteration ends.
             write: called with the checkpoint, its path and `backend_args`.
         """
         backend_args = backend_args if backend_args is not None else file_client_args
+        together = self._save_together(filename, save_optimizer)
         # On all ranks, though one writes: they must stay alike.
         with state.evaluating(self.optim_wrapper):
-            if is_main_process():
-                checkpoint = state.collect(self, save_optimizer, save_param_scheduler, meta, by_epoch)
+            if not (together or is_main_process()):
+                return
+            checkpoint = state.collect(self, save_optimizer, save_param_scheduler, meta, by_epoch, together)
+            if is_main_process() or self.strategy.shards:
                 self.call_hook('before_save_checkpoint', checkpoint=checkpoint)
                 path = join_path(out_dir, filename, backend_args=backend_args)
-                write(checkpoint, path, backend_args=backend_args)
+                self.strategy.write(checkpoint, path, write, save_checkpoint, backend_args)
+
+    def _save_together(self, filename: str, save_optimizer: bool) -> bool:
+        """Whether all ranks take part in the save, because they have to and are there."""
+        sharded = self.strategy.shards and self._distributed
+        if not sharded and not (self._distributed and save_optimizer and has_accumulated(self.optim_wrapper)):
+            return False
+        missing = self._ranks.missing_in(f'{filename} after {self.iter}')
+        if not missing:
+            return True
+        names = ', '.join(map(str, missing))
+        if sharded:
+            raise CheckpointError(
+                f'{filename} cannot be saved: each rank holds a part of the model, but rank {names} does not call '
+                'save_checkpoint; call it on all ranks'
+            )
+        self.logger.warning(
+            f'{filename} lacks the accumulated gradients of rank {names}, which did not call save_checkpoint: a run '
+            'that resumes from it does not go on exactly. Call it on all ranks'
+        )
+        return False
 
     @master_only
     def dump_config(self) -> None:
         """Write the config to the work dir."""
         name = Path(self.cfg.filename).name if self.cfg.filename else f'{self._timestamp}.py'
         self.cfg.dump(str(Path(self._work_dir, name)))
+
+
+def _amp_dtype(optim_wrapper: Any, device: torch.device) -> torch.dtype | None:
+    """The dtype of mixed precision that the config of an optimizer wrapper asks for."""
+    if not isinstance(optim_wrapper, dict) or 'Amp' not in str(optim_wrapper.get('type')):
+        return None
+    dtype = optim_wrapper.get('dtype')
+    return getattr(torch, dtype) if isinstance(dtype, str) else dtype or torch.get_autocast_dtype(device.type)

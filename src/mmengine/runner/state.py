@@ -16,12 +16,12 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from mmengine.checkpoint import get_state_dict, weights_to_cpu
-from mmengine.dist import get_world_size
+from mmengine.dist import get_dist_info, get_world_size
 from mmengine.optim import BaseOptimWrapper, OptimWrapper, OptimWrapperDict
-from mmengine.strategies import unwrapped
 from mmengine.utils.errors import CheckpointError
 from mmengine.version import __version__
+
+from .rank_gradients import own_gradients, with_gradients_of_all
 
 if TYPE_CHECKING:
     from mmengine.hooks import Hook
@@ -30,12 +30,20 @@ if TYPE_CHECKING:
 
 
 def collect(
-    runner: Runner, save_optimizer: bool, save_param_scheduler: bool, meta: dict | None, by_epoch: bool
+    runner: Runner,
+    save_optimizer: bool,
+    save_param_scheduler: bool,
+    meta: dict | None,
+    by_epoch: bool,
+    together: bool = False,
 ) -> dict[str, Any]:
     """The checkpoint of the run as it stands inside of `after_train_epoch` (`by_epoch`) or `after_train_iter`.
 
     The counters move on after these stages, so the epoch (iteration) that is ending is counted as done; `meta` may say
     otherwise.
+
+    Args:
+        together: all ranks call this, to add the gradients that each has accumulated.
     """
     meta = dict(meta or {})
     meta.setdefault('epoch', runner.epoch + 1 if by_epoch else runner.epoch)
@@ -52,13 +60,15 @@ def collect(
         meta['dataset_meta'] = dataset_meta
     checkpoint: dict[str, Any] = {
         'meta': meta,
-        'state_dict': weights_to_cpu(get_state_dict(unwrapped(runner.model))),
+        'state_dict': runner.strategy.model_state(runner.model),
         'message_hub': runner.message_hub.state_dict(),
     }
     if save_optimizer:
         if not isinstance(runner.optim_wrapper, (OptimWrapper, OptimWrapperDict)):
             raise TypeError(f'the optimizer wrapper is not built yet: {runner.optim_wrapper!r}')
         checkpoint['optimizer'] = runner.optim_wrapper.state_dict()
+        if together and not runner.strategy.shards:
+            checkpoint['optimizer'] = with_gradients_of_all(checkpoint['optimizer'])
     if save_param_scheduler and runner.param_schedulers is not None:
         schedulers = runner.param_schedulers
         if isinstance(schedulers, dict):
@@ -96,7 +106,8 @@ def restore(
         runner.message_hub.load_state_dict(checkpoint['message_hub'])
     if 'optimizer' in checkpoint and resume_optimizer:
         runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
-        runner.optim_wrapper.load_state_dict(checkpoint['optimizer'])
+        saved = own_gradients(checkpoint['optimizer'], *get_dist_info())
+        runner.optim_wrapper.load_state_dict(runner.strategy.distribute_optimizer_state(saved, runner.optim_wrapper))
     if resume_param_scheduler and runner.param_schedulers is not None and 'param_schedulers' in checkpoint:
         runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
         _load_schedulers(runner.param_schedulers, checkpoint['param_schedulers'], path)

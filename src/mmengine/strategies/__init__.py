@@ -1,11 +1,11 @@
 """What differs between one process and many."""
 
-from .strategy import DDPStrategy, SingleDeviceStrategy, default_strategy, unwrapped
+from .fsdp import FSDPStrategy
+from .strategy import DDPStrategy, SingleDeviceStrategy, build_strategy, default_strategy, unwrapped
 from .unavailable import (
     ColossalAIStrategy,
     DeepSpeedOptimWrapper,
     DeepSpeedStrategy,
-    FSDPStrategy,
     MMDeepSpeedEngineWrapper,
 )
 
@@ -17,6 +17,7 @@ __all__ = [
     'FSDPStrategy',
     'MMDeepSpeedEngineWrapper',
     'SingleDeviceStrategy',
+    'build_strategy',
     'default_strategy',
     'unwrapped',
 ]

@@ -8,13 +8,14 @@ from mmengine.optim import BaseOptimWrapper
 from mmengine.registry import MODEL_WRAPPERS, OPTIM_WRAPPERS, STRATEGIES
 from mmengine.utils.errors import ConfigError
 
-from .strategy import DDPStrategy, SingleDeviceStrategy
+from .strategy import SingleDeviceStrategy
 
 
 def _refuse(name: str) -> NoReturn:
     raise ConfigError(
         f'{name} is not available. Leave the strategy out of the config: one process trains on one device, several '
-        'of them (`torchrun ...`, launcher="pytorch") with DistributedDataParallel.'
+        'of them (`torchrun ...`, launcher="pytorch") with DistributedDataParallel, or sharded by '
+        "strategy=dict(type='FSDPStrategy')."
     )
 
 
@@ -53,20 +54,6 @@ class ColossalAIStrategy(SingleDeviceStrategy):
         **kwargs: Any,
     ) -> None:
         _refuse('ColossalAIStrategy')
-
-
-@STRATEGIES.register_module()
-class FSDPStrategy(DDPStrategy):
-    def __init__(
-        self,
-        *,
-        model_wrapper: dict | None = None,
-        skip_init_weights: bool = False,
-        state_dict_cfg: str | dict = 'local',
-        activation_checkpointing: dict | None = None,
-        **kwargs: Any,
-    ) -> None:
-        _refuse('FSDPStrategy')
 
 
 @OPTIM_WRAPPERS.register_module()

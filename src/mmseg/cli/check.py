@@ -20,11 +20,21 @@ from rich.text import Text
 
 from mmengine.config import Config, DictAction
 from mmengine.config.check_report import to_json, to_sarif
-from mmengine.config.checking import ERROR, LOADING_RULES, WARNING, Finding, check, load_rules, nearest
+from mmengine.config.checking import (
+    ERROR,
+    LOADING_RULES,
+    NOTE,
+    SEVERITIES,
+    WARNING,
+    Finding,
+    check,
+    load_rules,
+    nearest,
+)
 from mmengine.config.loading import SUFFIXES
 from mmengine.utils.errors import ConfigError
 
-COLOURS = {'error': 'bold red', 'warning': 'yellow'}
+COLOURS = {ERROR: 'bold red', WARNING: 'yellow', NOTE: 'cyan'}
 NOT_FOR_TRAINING = ('tta_model', 'test_dataloader', 'test_cfg', 'test_evaluator')  # built by other commands
 IN_ONE_PROCESS = 8  # so many configs take less time than it takes to start another process
 
@@ -37,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--ignore', nargs='+', default=[], metavar='RULE', help='rules to leave out')
     parser.add_argument('--strict', action='store_true', help='exit with 1 after warnings as well')
+    parser.add_argument(
+        '--static', action='store_true', help='execute nothing of the configs; says what was not evaluated for that'
+    )
     parser.add_argument('-j', '--jobs', type=int, default=os.cpu_count() or 1, help='processes; one a core by default')
     form = parser.add_mutually_exclusive_group()
     form.add_argument('--json', action='store_true', help='write the findings as JSON')
@@ -49,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     for name in args.ignore:
         if name not in known:
             raise ConfigError(f'--ignore: there is no rule {name!r}; {nearest(name, known)}')
-    found = check_all(find_configs(args.configs), args.cfg_options, args.ignore, args.jobs)
+    found = check_all(find_configs(args.configs), args.cfg_options, args.ignore, args.jobs, args.static)
     if args.json:
         print(to_json(found))
     elif args.sarif:
@@ -57,7 +70,7 @@ def run(args: argparse.Namespace) -> None:
     else:
         show(found, Console(highlight=False, soft_wrap=True))
     findings = [f for each in found.values() for f in each]
-    if any(args.strict or f.severity == ERROR for f in findings):
+    if any(f.severity == ERROR or (args.strict and f.severity == WARNING) for f in findings):
         raise SystemExit(1)
 
 
@@ -74,10 +87,14 @@ def find_configs(names: Sequence[str]) -> list[str]:
 
 
 def check_all(
-    configs: Sequence[str], options: dict | None = None, ignore: Sequence[str] = (), jobs: int = 1
+    configs: Sequence[str],
+    options: dict | None = None,
+    ignore: Sequence[str] = (),
+    jobs: int = 1,
+    static: bool = False,
 ) -> dict[str, list[Finding]]:
     """The findings of each config, in several processes if there are many."""
-    one = partial(_check_one, options=options, ignore=ignore)
+    one = partial(_check_one, options=options, ignore=ignore, static=static)
     if jobs == 1 or len(configs) <= IN_ONE_PROCESS:
         return dict(zip(configs, map(one, configs), strict=True))
     # Spawned: torch runs threads, which a fork would not take along.
@@ -86,9 +103,9 @@ def check_all(
         return dict(zip(configs, pool.map(one, configs, chunksize=4), strict=True))
 
 
-def _check_one(config: str, options: dict | None, ignore: Sequence[str]) -> list[Finding]:
+def _check_one(config: str, options: dict | None, ignore: Sequence[str], static: bool) -> list[Finding]:
     with contextlib.redirect_stdout(sys.stderr):  # what constructors print is no part of the result
-        return check(config, ignore=ignore, options=options)
+        return check(config, ignore=ignore, options=options, static=static)
 
 
 def show(found: Mapping[str, Sequence[Finding]], console: Console) -> None:
@@ -97,7 +114,7 @@ def show(found: Mapping[str, Sequence[Finding]], console: Console) -> None:
     for config, findings in found.items():
         for finding in findings:
             configs.setdefault(finding, []).append(config)
-    for finding, which in sorted(configs.items(), key=lambda item: item[0].severity != ERROR):
+    for finding, which in sorted(configs.items(), key=lambda item: SEVERITIES.index(item[0].severity)):
         first, *rest = str(finding).splitlines()
         head, _, address = first.partition(' ')
         console.print(Text.assemble((head, COLOURS[finding.severity]), ' ', (address, 'bold')))
@@ -106,10 +123,11 @@ def show(found: Mapping[str, Sequence[Finding]], console: Console) -> None:
         if len(which) > 1 or (finding.file and Path(finding.file) != Path(which[0]).absolute()):
             more = f' and {len(which) - 1} more' if len(which) > 1 else ''
             console.print(Text(f'  in {which[0]}{more}', style='dim'))
-    errors = sum(f.severity == ERROR for f in configs)
+    errors, warnings, notes = (sum(f.severity == each for f in configs) for each in SEVERITIES)
     number = f'{len(found)} config' + ('s' if len(found) != 1 else '')
     if configs:
-        console.print(f'{number}: {_count(errors, "error")}, {_count(len(configs) - errors, "warning")}')
+        more = f', {_count(notes, "place")} not evaluated' if notes else ''
+        console.print(f'{number}: {_count(errors, "error")}, {_count(warnings, "warning")}{more}')
     else:
         console.print(Text(f'{number}: nothing found', style='green'))
 

@@ -110,6 +110,35 @@ def test_init_dist_by_mpi(environ, monkeypatch) -> None:
     assert (environ['RANK'], environ['WORLD_SIZE'], environ['MASTER_PORT']) == ('1', '2', '29500')
 
 
+def test_scontrol_tells_the_first_host(environ, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(torch_dist, 'init_process_group', lambda **kwargs: None)
+    environ.update(SLURM_PROCID='3', SLURM_NTASKS='8', SLURM_LOCALID='1', SLURM_NODELIST='gpu[07-08]')
+    stub = tmp_path / 'scontrol'
+    environ['PATH'] = str(tmp_path)
+    with pytest.raises(ValueError, match=r'gpu\[07-08\].*set MASTER_ADDR'):
+        dist.init_dist('slurm', backend='gloo')
+    stub.write_text('#!/bin/sh\n[ "$*" = "show hostnames gpu[07-08]" ] && printf "gpu07\\ngpu08\\n"\n')
+    stub.chmod(0o755)
+    dist.init_dist('slurm', backend='gloo')
+    assert (environ['MASTER_ADDR'], environ['MASTER_PORT'], environ['LOCAL_RANK']) == ('gpu07', '29500', '1')
+    del environ['MASTER_ADDR']
+    stub.write_text('#!/bin/sh\necho "no such node" >&2; exit 1\n')
+    with pytest.raises(ValueError, match='no such node'):
+        dist.init_dist('slurm', backend='gloo')
+
+
+def test_init_dist_by_the_launchers_of_mpich_and_intel(environ, monkeypatch) -> None:
+    monkeypatch.setattr(torch_dist, 'init_process_group', lambda **kwargs: None)
+    environ.update(PMI_RANK='1', PMI_SIZE='4', MPI_LOCALRANKID='1', MPI_LOCALNRANKS='2')
+    assert dist.infer_launcher() == 'mpi'
+    with pytest.raises(ValueError, match='MASTER_ADDR'):
+        dist.init_dist('mpi', backend='gloo')
+    environ['MPI_LOCALNRANKS'] = '4'  # all on this node, where rank 0 must be, too
+    dist.init_dist('mpi', backend='gloo')
+    names = ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE', 'MASTER_ADDR')
+    assert [environ[name] for name in names] == ['1', '4', '1', '4', '127.0.0.1']
+
+
 @pytest.mark.skipif(torch.accelerator.is_available(), reason='the choice on a machine without accelerator')
 def test_nccl_becomes_gloo_without_an_accelerator(environ, monkeypatch) -> None:
     calls = []

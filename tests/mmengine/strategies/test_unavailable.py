@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mmengine._strategy import BaseStrategy, ColossalAIStrategy, DDPStrategy, DeepSpeedStrategy, FSDPStrategy
+from mmengine._strategy import BaseStrategy, ColossalAIStrategy, DDPStrategy, DeepSpeedStrategy
 from mmengine._strategy.deepspeed import DeepSpeedOptimWrapper
 from mmengine.registry import STRATEGIES
 from mmengine.utils.errors import ConfigError
 
 
-@pytest.mark.parametrize('cls', [ColossalAIStrategy, DeepSpeedStrategy, FSDPStrategy])
+@pytest.mark.parametrize('cls', [ColossalAIStrategy, DeepSpeedStrategy])
 def test_making_one_says_what_to_do(cls: type) -> None:
     assert issubclass(cls, BaseStrategy)
     with pytest.raises(ConfigError, match=f'{cls.__name__} is not available.*torchrun'):

@@ -12,6 +12,5 @@ class MMFullyShardedDataParallel(nn.Module):
     def __init__(self, module: nn.Module, *args: Any, **kwargs: Any) -> NoReturn:
         raise NotImplementedError(
             'MMFullyShardedDataParallel is not available: it wrapped FSDP1, which PyTorch replaces by `fully_shard`. '
-            "Use model_wrapper_cfg=dict(type='MMDistributedDataParallel') for models that fit on one device, or call "
-            '`torch.distributed.fsdp.fully_shard` on the model in an overridden `Runner.wrap_model`.'
+            "Leave model_wrapper_cfg out, and give the runner strategy=dict(type='FSDPStrategy', ...)."
         )
