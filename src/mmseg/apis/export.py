@@ -35,10 +35,12 @@ class Logits(nn.Module):
         pixels: take images as they are loaded (0 to 255, channels as in the file reader's order), and normalise them
             in the graph; otherwise what the data preprocessor gives.
         labels: give labels `(N, H, W)` int64 instead of logits `(N, classes, H, W)`.
+        number: of images that are told to the heads, which look at the first; a list cannot vary in an exported file.
     """
 
-    def __init__(self, model: BaseSegmentor, pixels: bool = False, labels: bool = False) -> None:
+    def __init__(self, model: BaseSegmentor, pixels: bool = False, labels: bool = False, number: int = 1) -> None:
         super().__init__()
+        self.number = number
         self.model: Any = model
         self.pixels = pixels
         self.labels = labels
@@ -53,7 +55,7 @@ class Logits(nn.Module):
                 inputs = (inputs - preprocessor.mean) / preprocessor.std
         size = tuple(inputs.shape[2:])
         meta = {'img_shape': size, 'ori_shape': size, 'pad_shape': size, 'padding_size': [0, 0, 0, 0]}
-        logits = self.model.encode_decode(inputs, [meta] * inputs.shape[0])
+        logits = self.model.encode_decode(inputs, [meta] * self.number)
         if not self.labels:
             return logits
         if logits.shape[1] == 1:
@@ -95,7 +97,7 @@ def export_model(
             _require(package)
     target = Path(file)
     target.parent.mkdir(parents=True, exist_ok=True)
-    wrapped = Logits(copy.deepcopy(model).cpu().float(), pixels, labels).eval()
+    wrapped = Logits(copy.deepcopy(model).cpu().float(), pixels, labels, 1 if dynamic else shape[0]).eval()
     # Two images, where their number varies: torch takes a length of 1 for a constant.
     images = _images((max(shape[0], 2) if dynamic else shape[0], *shape[1:]), pixels)
     part = target.with_name(f'.{target.stem}.part{SUFFIXES[format]}')
