@@ -48,6 +48,10 @@ def possible(row: dict[str, Any]) -> bool:
         # Several optimizers decide themselves what an update is.
         (row.get('optimizer') == 'two' and row.get('updates') == 'step_unit 2')
         or (row.get('sampler') == 'InfiniteSampler' and row.get('loop') == 'epoch')
+        or (
+            row.get('schedule') == 'converted'
+            and (row.get('loop') == 'iter' or row.get('sampler') == 'InfiniteSampler')
+        )
         or (row.get('schedule') == 'plateau' and row.get('validation', 'often') is None)
     )
 

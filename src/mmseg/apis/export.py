@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import logging
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,6 +137,8 @@ def run(file: str | Path, format: str, images: Tensor) -> Tensor:
 
 
 def _write_onnx(wrapped: Logits, images: Tensor, file: Path, dynamic: bool) -> None:
+    for name in ('torch.onnx', 'onnxscript', 'onnx_ir'):  # they tell of constants that they did not fold
+        logging.getLogger(name).setLevel(logging.ERROR)
     torch.onnx.export(
         wrapped,
         (images,),
@@ -147,8 +150,7 @@ def _write_onnx(wrapped: Logits, images: Tensor, file: Path, dynamic: bool) -> N
         dynamic_shapes=_dynamic_shapes(dynamic),
         verbose=False,
     )
-    onnx = _require('onnx')
-    onnx.checker.check_model(str(file))
+    _require('onnx').checker.check_model(str(file))
 
 
 def _write_torch(wrapped: Logits, images: Tensor, file: Path, dynamic: bool) -> None:

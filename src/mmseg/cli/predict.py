@@ -10,8 +10,8 @@ import cv2
 from rich.progress import track
 
 from mmengine.checkpoint import trust_checkpoints
-from mmengine.utils.errors import DataError
-from mmseg.apis import inference_model, init_model, show_result_pyplot
+from mmengine.utils.errors import ConfigError, DataError
+from mmseg.apis import RSInferencer, inference_model, init_model, show_result_pyplot
 
 SUFFIXES = {'.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp'}
 
@@ -22,6 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--config', required=True, help='config file')
     parser.add_argument('--checkpoint', required=True, help='checkpoint file')
     parser.add_argument('--out-dir', required=True, help='folder for <name>.png (class ids) and <name>_overlay.jpg')
+    parser.add_argument(
+        '--window',
+        nargs='+',
+        type=int,
+        metavar='N',
+        help='H W, or one number for both: segment window by window, for rasters larger than memory; writes '
+        '<name>_label.tif alone, with the georeference of the raster',
+    )
+    parser.add_argument('--stride', nargs='+', type=int, metavar='N', help='of the windows; 3/4 of them by default')
+    parser.add_argument(
+        '--overlap', choices=['crop', 'blend'], default='crop', help='of two windows, the nearer, or their mean'
+    )
+    parser.add_argument('--batch-size', type=int, default=1, help='windows that go through the model together')
     parser.add_argument(
         '--trust-checkpoint', action='store_true', help='load a checkpoint that carries code: it can do anything'
     )
@@ -35,12 +48,25 @@ def run(args: argparse.Namespace) -> None:
         model = init_model(args.config, args.checkpoint, device=args.device)
     out = Path(args.out_dir)
     out.mkdir(parents=True, exist_ok=True)
+    if args.window is not None:
+        window = _width_height(args.window)
+        stride = _width_height(args.stride or [max(side * 3 // 4, 1) for side in args.window])
+        inferencer = RSInferencer(model, args.batch_size, thread=2, overlap=args.overlap, show_progress=True)
+        for image in images:
+            print(inferencer.run(image, window, stride, out / f'{image.stem}_label.tif'))
+        return
     for image in track(images, description='predict'):
         result: Any = inference_model(model, str(image))
         mask = result.pred_sem_seg.data[0].cpu().numpy().astype('uint8')
         cv2.imwrite(str(out / f'{image.stem}.png'), mask)
         show_result_pyplot(model, str(image), result, show=False, out_file=str(out / f'{image.stem}_overlay.jpg'))
     print(f'{len(images)} predictions are in {out}')
+
+
+def _width_height(sides: list[int]) -> tuple[int, int]:
+    if len(sides) > 2:
+        raise ConfigError(f'a window has a height and a width, but {sides} was given')
+    return sides[-1], sides[0]
 
 
 def find_images(names: list[str]) -> list[Path]:

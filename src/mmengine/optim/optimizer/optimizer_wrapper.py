@@ -186,10 +186,12 @@ class OptimWrapper(BaseOptimWrapper):
         if self._accumulative_counts > 1:
             state['inner_count'] = self._inner_count
             if not self.should_update():
-                state['accumulated_grads'] = {
-                    i: param.grad.detach().clone() for i, param in enumerate(self._params()) if param.grad is not None
-                }
+                state['accumulated_grads'] = self.gradients()
         return state
+
+    def gradients(self) -> dict[int, Tensor]:
+        """Copies of the gradients that are there, by index of the parameter."""
+        return {i: p.grad.detach().clone() for i, p in enumerate(self._params()) if p.grad is not None}
 
     def load_state_dict(self, state_dict: dict) -> None:
         state = dict(state_dict)
@@ -197,7 +199,8 @@ class OptimWrapper(BaseOptimWrapper):
         super().load_state_dict(state)
         if count is not None:
             self._inner_count = count
-        if grads is not None and self._accumulative_counts > 1:
+        # A run that accumulates no more cannot finish the update that another had begun.
+        if grads is not None and (count is None or self._accumulative_counts > 1):
             for i, param in enumerate(self._params()):
                 grad = grads.get(i)
                 param.grad = None if grad is None else torch.empty_like(param).copy_(grad)

@@ -73,7 +73,15 @@ class OptimWrapperDict(OptimWrapper):
         return {f'{name}.{k}': v for name, wrapper in self.items() for k, v in wrapper.get_momentum().items()}
 
     def state_dict(self) -> dict:
-        return {name: wrapper.state_dict() for name, wrapper in self.optim_wrappers.items()}
+        """The states by name, with gradients that the backward of another optimizer's loss left: they are in the next
+        step, unless that is made to clear them.
+        """
+        states = {name: wrapper.state_dict() for name, wrapper in self.optim_wrappers.items()}
+        for name, state in states.items():
+            left = self.optim_wrappers[name].gradients()
+            if left:
+                state.setdefault('accumulated_grads', left)
+        return states
 
     def load_state_dict(self, state_dict: dict) -> None:
         unknown = [name for name in state_dict if name not in self.optim_wrappers]
