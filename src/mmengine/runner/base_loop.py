@@ -32,6 +32,11 @@ class BaseLoop(metaclass=ABCMeta):
     def runner(self) -> Runner:
         return self._runner
 
+    def close(self) -> None:
+        """End what works for the loop in the background; it can run again."""
+        if hasattr(self.dataloader, 'close'):
+            self.dataloader.close()
+
     @abstractmethod
     def run(self) -> Any:
         """Run the whole loop."""

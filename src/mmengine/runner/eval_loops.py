@@ -46,6 +46,11 @@ class JoinedLoader:
         for loader in self.loaders:
             yield from loader
 
+    def close(self) -> None:
+        for loader in self.loaders:
+            if hasattr(loader, 'close'):
+                loader.close()
+
     def __getattr__(self, name: str) -> Any:
         if name == 'loaders':
             raise AttributeError(name)

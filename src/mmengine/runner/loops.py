@@ -238,6 +238,10 @@ class IterBasedTrainLoop(_TrainLoop):
         self.runner.call_hook('after_train')
         return self.runner.model
 
+    def close(self) -> None:
+        self.dataloader_iterator.close()
+        super().close()
+
     def run_iter(self, data_batch: Any) -> None:
         """One step; hooks see the number of the iteration as `batch_idx`."""
         self._step(self._iter, data_batch)
@@ -296,6 +300,10 @@ class _InfiniteDataloaderIterator:
 
     def __next__(self) -> Any:
         return next(iter(self))
+
+    def close(self) -> None:
+        """Let go of batches that are being loaded."""
+        self._stream = None
 
 
 def _set_epoch(loader: Any, epoch: int) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -329,7 +330,7 @@ class Runner(RunnerBuilders):
             raise RuntimeError('to train, the runner needs train_dataloader, train_cfg and optim_wrapper')
         if not hasattr(unwrapped(self.model), 'train_step'):
             raise TypeError(f'{self._model_name} has no train_step; derive it from mmengine.model.BaseModel')
-        with self._ranks.reporting(self.logger):
+        with self._ranks.reporting(self.logger), self._ending_workers():
             return self._train()
 
     def _train(self) -> nn.Module:
@@ -368,7 +369,7 @@ class Runner(RunnerBuilders):
         return self._evaluate(lambda: self.test_loop)
 
     def _evaluate(self, loop: Callable[[], BaseLoop]) -> dict:
-        with self._ranks.reporting(self.logger):
+        with self._ranks.reporting(self.logger), self._ending_workers():
             self._shard_model(training=False)
             built = loop()
             self.call_hook('before_run')
@@ -376,6 +377,15 @@ class Runner(RunnerBuilders):
             metrics = built.run()
             self.call_hook('after_run')
         return metrics
+
+    @contextmanager
+    def _ending_workers(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            for loop in (self._train_loop, self._val_loop, self._test_loop):
+                if isinstance(loop, BaseLoop):
+                    loop.close()
 
     def _shard_model(self, training: bool) -> None:
         """With a strategy that shards: initialise the model while it is whole, and split it."""
