@@ -31,7 +31,7 @@ LENGTH, BATCH = 11, 3
 FACTORS: dict[str, list[Any]] = {
     'loop': ['epoch', 'iter'],
     'updates': ['each batch', 'accumulate 3', 'step_unit 2'],
-    'precision': ['float32', 'bfloat16'],
+    'precision': ['float32', 'bfloat16', 'float16'],  # float16 with a loss scaler whose scale moves
     'average': [None, 'ExponentialMovingAverage', 'buffers', 'later', 'StochasticWeightAverage'],
     'optimizer': ['SGD', 'AdamW', 'two'],
     'schedule': ['iter', 'epoch', 'converted', 'plateau'],
@@ -87,7 +87,8 @@ def covering(strength: int, seed: int = 0) -> list[dict[str, Any]]:
 
 
 def values(indices: Any) -> dict[str, Any]:
-    return {name: FACTORS[name][i] for name, i in indices}
+    chosen = dict(indices)
+    return {name: FACTORS[name][chosen[name]] for name in FACTORS if name in chosen}
 
 
 # ------------------------------------------------------------------ what is trained
@@ -142,7 +143,7 @@ class Net(BaseModel):
         images, indices = torch.stack(list(inputs)), torch.stack(list(data_samples))
         out = self.head(self.body(images))
         if mode == 'loss':
-            self.seen.append((indices.tolist(), images.numpy().tobytes()))
+            self.seen.append((indices.tolist(), images.cpu().numpy().tobytes()))
             return {'loss': (out.flatten() - indices).square().mean(), 'size': out.detach().abs().mean()}
         return [out]
 
@@ -179,12 +180,20 @@ class Marks(Hook):
 
 
 def optim_wrapper(row: dict[str, Any]) -> dict:
-    kind = 'AmpOptimWrapper' if row['precision'] == 'bfloat16' else 'OptimWrapper'
+    precision: dict[str, Any] = {
+        'float32': {'type': 'OptimWrapper'},
+        'bfloat16': {'type': 'AmpOptimWrapper', 'dtype': 'bfloat16'},
+        # The scale grows until gradients overflow, so that some updates are left out.
+        'float16': {
+            'type': 'AmpOptimWrapper',
+            'dtype': 'float16',
+            'loss_scale': {'init_scale': 2.0**12, 'growth_interval': 2},
+        },
+    }[row['precision']]
     common: dict[str, Any] = {
-        'type': kind,
+        **precision,
         'clip_grad': row['clip'],
         'accumulative_counts': {'each batch': 1, 'accumulate 3': 3, 'step_unit 2': 2}[row['updates']],
-        **({'dtype': 'bfloat16'} if kind == 'AmpOptimWrapper' else {}),
     }
     sgd = {'type': 'SGD', 'lr': 0.02, 'momentum': 0.9, 'nesterov': True}
     adamw = {'type': 'AdamW', 'lr': 0.01}
@@ -267,7 +276,7 @@ def build(work_dir: Path, row: dict[str, Any], workers: int, load_from: Path | N
         custom_hooks=[CountingHook(), Marks(), *average],
         log_processor={'by_epoch': by_epoch, 'window_size': 3},
         visualizer={'type': 'Visualizer', 'vis_backends': []},
-        randomness={'seed': 5},
+        randomness={'seed': 5, 'deterministic': torch.cuda.is_available()},
         log_level='ERROR',
         load_from=None if load_from is None else str(load_from),
         resume=load_from is not None,
@@ -324,4 +333,12 @@ def test_each_pair_of_options(tmp_path: Path, row: dict[str, Any]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize('row', rows(3))
 def test_each_triple_of_options(tmp_path: Path, row: dict[str, Any]) -> None:
+    check(tmp_path, row)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize('row', [row for row in covering(2) if row['precision'] == 'float16'][:3], ids=str)
+def test_on_an_accelerator(tmp_path: Path, row: dict[str, Any]) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip('no CUDA device')
     check(tmp_path, row)

@@ -173,7 +173,7 @@ def test_a_full_disk_while_saving(mmseg: Mmseg, trained: Path, monkeypatch: pyte
     code, text = mmseg()
     assert code == 1 and only_message(text)
     assert 'No space left on device' in text and str(work_dir) in text
-    assert {p.name: p.read_bytes() for p in work_dir.glob('*.pth')} == before
+    assert {p.name: p.read_bytes() for p in work_dir.rglob('*.pth')} == before  # moved aside, unchanged
     assert not [p for p in work_dir.iterdir() if p.name.endswith('.tmp')]
 
 

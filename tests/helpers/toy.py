@@ -151,7 +151,7 @@ def final_state(runner: Runner) -> dict[str, Any]:
 
 
 def assert_same(a: Any, b: Any, path: str = '') -> None:
-    """Equal to the last bit, tensors and nested containers included."""
+    """Equal to the last bit, tensors and nested containers included; NaN equals NaN."""
     if isinstance(a, torch.Tensor):
         assert torch.equal(a, b), f'{path}: {a} != {b}'
     elif isinstance(a, dict):
@@ -163,4 +163,4 @@ def assert_same(a: Any, b: Any, path: str = '') -> None:
         for i, (x, y) in enumerate(zip(a, b, strict=True)):
             assert_same(x, y, f'{path}.{i}')
     else:
-        assert a == b, f'{path}: {a!r} != {b!r}'
+        assert a == b or (a != a and b != b), f'{path}: {a!r} != {b!r}'

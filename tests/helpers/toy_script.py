@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument('--launcher', default='none')
     parser.add_argument('--pause', type=float, default=0.0)
     parser.add_argument('--iters', type=int, default=15)
+    parser.add_argument('--grace-time', type=float)
     args = parser.parse_args()
     args.work_dir.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
@@ -55,6 +56,7 @@ def main() -> None:
         num_workers=args.workers,
         resume=args.resume,
         launcher=args.launcher,
+        env_cfg={'dist_cfg': {'backend': 'gloo'}, 'grace_time': args.grace_time},
         custom_hooks=[CountingHook(), Progress(args.work_dir / 'progress.txt', args.pause)],
     )
     runner.train()

@@ -24,9 +24,10 @@ from .model_urls import (
     get_torchvision_models,
 )
 from .safetensors_io import load_safetensors, save_safetensors
-from .saving import find_latest_checkpoint, is_whole, save_checkpoint
+from .saving import find_latest_checkpoint, save_checkpoint
 from .state_dict import _load_checkpoint_to_model, get_state_dict, load_state_dict, weights_to_cpu
 from .unpickling import set_trust, trust_checkpoints
+from .verifying import is_whole, verify_checkpoint
 
 __all__ = [
     'CheckpointLoader',
@@ -61,5 +62,6 @@ __all__ = [
     'save_safetensors',
     'set_trust',
     'trust_checkpoints',
+    'verify_checkpoint',
     'weights_to_cpu',
 ]

@@ -29,6 +29,8 @@ from mmengine.config.origin import Origin
 from mmengine.logging import HistoryBuffer
 from mmengine.utils.errors import CheckpointError
 
+from .verifying import damage
+
 _trusted: ContextVar[bool] = ContextVar('trusted', default=False)
 _FORBIDDEN = re.compile(r'GLOBAL (\S+) (?:was not an allowed global|whose module \S+ is blocked)')
 
@@ -111,6 +113,9 @@ def read_pickle(file: IO[bytes], name: str, size: int, map_location: Any = None)
         raise CheckpointError(f'{name} is empty (0 bytes): it was not written or not transferred to the end')
     start = file.read(4)
     file.seek(0)
+    reason = damage(file)
+    if reason:
+        raise CheckpointError(f'{name} ({size:,} bytes) {_diagnose(start)}: {reason}')
     trusted = _trusted.get()
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(_ALLOWED):

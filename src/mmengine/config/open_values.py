@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from .config_dict import ConfigDict
-from .lazy import Lazy
+from .lazy import Lazy, LazyImportError
 from .stand_ins import is_installed
 from .static_values import NotEvaluated
 
@@ -48,7 +48,12 @@ def settle(value: Any, key: Any = None) -> Any:
     if isinstance(value, NotEvaluated):
         return OpenValue(value.source)
     if isinstance(value, Lazy):
-        return value.build() if is_own(value.dotted_path) else OpenValue(value.dotted_path)
+        if value.dotted_path.partition('.')[0] not in OWN:
+            return OpenValue(value.dotted_path)
+        try:
+            return value.build()
+        except LazyImportError:
+            return value.dotted_path  # an unknown type
     if key in _NAMES and isinstance(value, str) and (key != 'type' or '.' in value) and not is_own(value):
         return OpenValue(repr(value))
     if isinstance(value, ConfigDict):

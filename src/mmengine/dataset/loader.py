@@ -14,39 +14,62 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, get_worker_info
 
 from mmengine.dist import get_dist_info
 from mmengine.utils.errors import MMError
 
+from .bad_samples import BadSamples, describe_sample, sample_or_another
 from .randomness import sample_randomness, seed_sample
 from .sampler import SampleIndex, is_infinite
 
 
-class _Failure:
+class _Message:
+    """What a worker gives in place of a batch."""
+
+
+class _Failure(_Message):
     """An `MMError` on its way from a worker; torch would keep no more of it than its text."""
 
     def __init__(self, error: MMError) -> None:
         self.error = error
 
 
+class _Patched(_Message):
+    """A batch in which samples stand for others that cannot be read."""
+
+    def __init__(self, batch: Any, bad: dict[int, str]) -> None:
+        self.batch = batch
+        self.bad = bad
+
+
 class _KeyedDataset(Dataset):
     """What the workers read: the user's dataset with the randomness of each sample set before it is made."""
 
-    def __init__(self, dataset: Dataset, seed: int) -> None:
+    def __init__(self, dataset: Dataset, seed: int, skip: bool = False, workers: int = 0) -> None:
         self.dataset = dataset
         self.seed = seed
+        self.skip = skip
+        # Which sample each worker is at, for when it dies.
+        self.at = torch.full((workers,), -1, dtype=torch.int64).share_memory_()
 
     def __getitems__(self, indices: list[int]) -> list:
-        samples = []
+        samples: list = []
+        bad: dict[int, str] = {}
+        worker = get_worker_info()
         with sample_randomness():
             for index in indices:
                 seed_sample(self.seed, getattr(index, 'epoch', 0), int(index), getattr(index, 'draw', 0))
+                if worker is not None and len(self.at):
+                    self.at[worker.id] = int(index)
                 try:
-                    samples.append(self.dataset[int(index)])
+                    if self.skip:
+                        samples.append(sample_or_another(self.dataset, int(index), bad))
+                    else:
+                        samples.append(self.dataset[int(index)])
                 except MMError as error:
                     return [_Failure(error)]
-        return samples
+        return [_Patched(samples, bad)] if bad else samples
 
 
 class _Collate:
@@ -56,7 +79,9 @@ class _Collate:
         self.collate_fn = collate_fn
 
     def __call__(self, samples: list) -> Any:
-        if samples and isinstance(samples[0], _Failure):
+        if samples and isinstance(samples[0], _Message):
+            if isinstance(samples[0], _Patched):
+                return _Patched(self.collate_fn(samples[0].batch), samples[0].bad)
             return samples[0]
         return self.collate_fn(samples)
 
@@ -98,9 +123,13 @@ class _SeekableBatches:
 
 
 class KeyedDataLoader(DataLoader):
-    """Args are those of `DataLoader`, except that `sampler` or `batch_sampler` must be given, and `seed`.
+    """Args are those of `DataLoader`, except that `sampler` or `batch_sampler` must be given, and `seed`, and:
+
+    on_bad_sample: 'stop' at a sample that cannot be read (a `DataError` or `OSError`), or 'skip' it: another one,
+        drawn from (seed, epoch, index), takes its place. For training only.
 
     Attributes:
+        bad_samples: those that were skipped, by index.
         dataset: the user's dataset, unwrapped.
         epoch: the epoch that the next iteration is for.
     """
@@ -115,15 +144,17 @@ class KeyedDataLoader(DataLoader):
         batch_size: int = 1,
         drop_last: bool = False,
         collate_fn: Callable,
+        on_bad_sample: str = 'stop',
         **kwargs: Any,
     ) -> None:
+        self.bad_samples = BadSamples(dataset, on_bad_sample)
         batches = batch_sampler if batch_sampler is not None else BatchSampler(sampler, batch_size, drop_last)
         self._user_dataset = dataset
         self._serving = False
         # The iterator draws a base seed for its workers; from this generator it takes nothing from the global one.
         kwargs.setdefault('generator', torch.Generator().manual_seed(seed % 2**63))
         super().__init__(
-            _KeyedDataset(dataset, seed),
+            _KeyedDataset(dataset, seed, on_bad_sample == 'skip', kwargs.get('num_workers', 0)),
             batch_sampler=_SeekableBatches(batches),
             collate_fn=_Collate(collate_fn),
             **kwargs,
@@ -191,6 +222,7 @@ class KeyedDataLoader(DataLoader):
         self._iterator = None
         if hasattr(kept, '_shutdown_workers'):
             kept._shutdown_workers()
+        self.bad_samples.report()
 
     def __iter__(self) -> Iterator:  # type: ignore[override]
         self._serving = True
@@ -200,9 +232,28 @@ class KeyedDataLoader(DataLoader):
             self._serving = False
         return self._checked(iterator)
 
-    @staticmethod
-    def _checked(iterator: Iterator) -> Iterator:
-        for batch in iterator:
-            if isinstance(batch, _Failure):
-                raise batch.error
+    def _checked(self, iterator: Iterator) -> Iterator:
+        batches = iter(iterator)
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                if 'DataLoader worker' in str(error):
+                    error.add_note(self._whereabouts())
+                raise
+            if isinstance(batch, _Message):
+                if isinstance(batch, _Failure):
+                    raise batch.error
+                self.bad_samples.note(batch.bad)  # type: ignore[attr-defined]
+                batch = batch.batch  # type: ignore[attr-defined]
             yield batch
+
+    def _whereabouts(self) -> str:
+        at = [(n, i) for n, i in enumerate(self._keyed.at.tolist()) if i >= 0]
+        places = '; '.join(f'worker {n}: {describe_sample(self._user_dataset, i)}' for n, i in at)
+        return (
+            f'the last samples that the workers began to load: {places or "none"}. A worker that is killed often lacks '
+            'memory (also of /dev/shm); num_workers=0 shows an error of the dataset itself'
+        )

@@ -14,30 +14,51 @@ from torch import Tensor
 from mmengine.logging import print_log
 
 
-def snapshot(value: Any) -> Any:
-    """A copy of a checkpoint on the CPU, which training does not change. Tensors that share memory share it again."""
-    return _copied(value, {})
+class Snapshots:
+    """Copies of checkpoints on the CPU, which training does not change. Tensors that share memory share it again.
 
+    The memory of one copy is kept for the next one, since to get it from the system takes longer than to copy: a
+    copy is valid until the next one is taken.
+    """
 
-def _copied(value: Any, storages: dict[Any, torch.UntypedStorage]) -> Any:
-    if type(value) is Tensor and value.layout is torch.strided and not value.is_quantized:
-        source = value.untyped_storage()
-        place = (value.device, source.data_ptr(), source.nbytes())
-        if place not in storages:
-            storages[place] = source.clone() if value.device.type == 'cpu' else source.cpu()
-        target = torch.empty(0, dtype=value.dtype)
-        return target.set_(storages[place], value.storage_offset(), value.shape, value.stride())
-    if isinstance(value, Tensor):
-        value = value.detach()
-        return value.clone() if value.device.type == 'cpu' else value.cpu()
-    if isinstance(value, dict):
-        copied = copy.copy(value)  # with its class, and the metadata of a state dict
-        for key, each in value.items():
-            copied[key] = _copied(each, storages)
+    def __init__(self) -> None:
+        self._free: dict[int, list[torch.UntypedStorage]] = {}
+
+    def take(self, value: Any) -> Any:
+        """The copy of a checkpoint."""
+        storages: dict[Any, torch.UntypedStorage] = {}
+        copied = self._copied(value, storages)
+        self._free = {}
+        for storage in storages.values():
+            self._free.setdefault(storage.nbytes(), []).append(storage)
         return copied
-    if type(value) in (list, tuple):
-        return type(value)(_copied(each, storages) for each in value)
-    return copy.deepcopy(value)
+
+    def _copied(self, value: Any, storages: dict[Any, torch.UntypedStorage]) -> Any:
+        if type(value) is Tensor and value.layout is torch.strided and not value.is_quantized:
+            source = value.untyped_storage()
+            place = (value.device, source.data_ptr(), source.nbytes())
+            if place not in storages:
+                kept = self._free.get(source.nbytes())
+                storages[place] = kept.pop() if kept else torch.UntypedStorage(source.nbytes())
+                storages[place].copy_(source)
+            target = torch.empty(0, dtype=value.dtype)
+            return target.set_(storages[place], value.storage_offset(), value.shape, value.stride())
+        if isinstance(value, Tensor):
+            value = value.detach()
+            return value.clone() if value.device.type == 'cpu' else value.cpu()
+        if isinstance(value, dict):
+            copied = copy.copy(value)  # with its class, and the metadata of a state dict
+            for key, each in value.items():
+                copied[key] = self._copied(each, storages)
+            return copied
+        if type(value) in (list, tuple):
+            return type(value)(self._copied(each, storages) for each in value)
+        return copy.deepcopy(value)
+
+
+def snapshot(value: Any) -> Any:
+    """One copy, in memory of its own; see `Snapshots`."""
+    return Snapshots().take(value)
 
 
 class BackgroundWriter:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mmengine.checkpoint import _load_checkpoint, save_checkpoint
+from mmengine.checkpoint import _load_checkpoint, is_whole, save_checkpoint
 from mmengine.dist import is_main_process, master_only
 from mmengine.fileio import LocalBackend, get_file_backend, join_path, put
+from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.utils.errors import ConfigError
 
-from .background_save import BackgroundWriter, snapshot
+from .background_save import BackgroundWriter, Snapshots
 from .hook import DATA_BATCH, Hook
 from .metric_rules import GREATER_KEYS, LESS_KEYS, RULES, WORST, rule_of
+from .previous_run import move_aside, refuse_remote, remove_unfinished
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -45,6 +47,9 @@ class CheckpointHook(Hook):
     async_save: copy to the memory of the host and write from there, while the training goes on. One checkpoint is
         written at a time; the training ends when the last is written. An error is raised at the next checkpoint.
     kwargs: further arguments of `runner.save_checkpoint`.
+
+    A run that begins anew in a folder with the checkpoints of another run moves these into `previous_<time>` in it
+    before it writes its first one.
     """
 
     priority = 'VERY_LOW'
@@ -92,9 +97,11 @@ class CheckpointHook(Hook):
         self.save_begin = save_begin
         self.async_save = async_save
         self._writer: BackgroundWriter | None = None
+        self._snapshots = Snapshots()
         self.last_ckpt: str | None = None
         self.keep_ckpt_ids: deque[int] = deque()
         self._last_step = -1
+        self._has_room = False  # whether the checkpoints of former runs were moved out of the way
 
         self.save_best = save_best
         self.greater_keys = list(greater_keys) if greater_keys is not None else GREATER_KEYS
@@ -179,6 +186,11 @@ class CheckpointHook(Hook):
             self.out_dir = str(Path(self.out_dir).absolute())
         if Path(self.out_dir) != Path(runner.work_dir):
             runner.logger.info(f'Checkpoints will be saved to {self.out_dir}.')
+        if not self._continues(runner):
+            refuse_remote(self.out_dir, self.backend_args)
+        if is_main_process():
+            for folder in self._folders(runner):
+                remove_unfinished(folder)
         if not self._resumed and runner.iter > 0:
             self._adopt(runner.message_hub.runtime_info)
 
@@ -217,6 +229,35 @@ class CheckpointHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         # One at a time, and what this run writes otherwise (when interrupted) is the newest.
         self._wait()
+        if not self._has_room and is_main_process():
+            self._make_room(runner)
+
+    def _continues(self, runner: Runner) -> bool:
+        """Whether this run goes on with the one that wrote to its folders before."""
+        source = getattr(runner, '_resumed_from', None)
+        if source is None:
+            return False
+        home = source.rpartition('/')[0] if '://' in source else str(Path(source).resolve().parent)
+        return home in self._folders(runner)
+
+    def _folders(self, runner: Runner) -> list[str]:
+        """Where this run writes checkpoints: always to the work dir, if only when it is interrupted."""
+        folders = [runner.work_dir, getattr(self, 'out_dir', None) or runner.work_dir]
+        return list(dict.fromkeys(f.rstrip('/') if '://' in f else str(Path(f).resolve()) for f in map(str, folders)))
+
+    def _make_room(self, runner: Runner) -> None:
+        self._has_room = True
+        if self._continues(runner):
+            return
+        for folder in self._folders(runner):
+            if '://' in folder:
+                continue
+            moved = move_aside(folder, self.filename_tmpl)
+            if moved is not None:
+                runner.logger.warning(
+                    f'the checkpoints of another run in {folder} were moved to {moved}, since this run began anew; '
+                    f'to go on with that one: --resume {moved}/<name of a checkpoint>'
+                )
 
     def _is_due(self, runner: Runner, every: Callable[..., bool], is_last: Callable[..., bool]) -> bool:
         return every(runner, self.interval, self.save_begin) or (self.save_last and is_last(runner))
@@ -244,6 +285,8 @@ class CheckpointHook(Hook):
         runner.message_hub.update_info_dict(info)
 
         def note() -> None:
+            if not self._is_there(path):
+                return
             for folder in dict.fromkeys((runner.work_dir, self.out_dir)):
                 args = None if folder == runner.work_dir else self.backend_args
                 put(path.encode(), join_path(folder, 'last_checkpoint', backend_args=args), backend_args=args)
@@ -270,7 +313,8 @@ class CheckpointHook(Hook):
         writer = self._writer = self._writer or BackgroundWriter()
 
         def write(checkpoint: dict, path: str, **kwargs: Any) -> None:
-            copied = snapshot(checkpoint)
+            writer.wait()  # for the memory of the last copy
+            copied = self._snapshots.take(checkpoint)
 
             def job() -> None:
                 save_checkpoint(copied, path, **kwargs)
@@ -286,6 +330,21 @@ class CheckpointHook(Hook):
 
     def _path(self, name: str) -> str:
         return join_path(self.out_dir, name, backend_args=self.backend_args)
+
+    def _is_there(self, path: str) -> bool:
+        """Whether what was written is whole, before `last_checkpoint` names it and others are removed for it."""
+        if isinstance(self.file_backend, LocalBackend):
+            # Of a folder of shards, which may be huge, what was written last.
+            whole = is_whole(join_path(path, 'run.pth') if self.file_backend.isdir(path) else path)
+        else:
+            whole = self.file_backend.exists(path)
+        if not whole:
+            print_log(
+                f'{path} was written but cannot be read back whole; last_checkpoint and older checkpoints stay',
+                'current',
+                logging.ERROR,
+            )
+        return whole
 
     def _remove(self, path: str) -> None:
         if not self.file_backend.exists(path):
@@ -322,7 +381,7 @@ class CheckpointHook(Hook):
             runner.message_hub.update_info_dict({f'best_score{suffix}': score, f'best_ckpt{suffix}': path})
 
             def replace(before: str | None = before, path: str = path) -> None:
-                if before is not None and before != path:
+                if before is not None and before != path and self._is_there(path):
                     self._remove(before)
 
             # The counters have moved on already: save with them as they are.

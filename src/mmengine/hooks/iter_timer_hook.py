@@ -28,7 +28,7 @@ class IterTimerHook(Hook):
         self.time_sec_tot = 0.0
         self.time_sec_test_val = 0.0
         self.start_iter = 0
-        self.t = time.time()
+        self.t = time.perf_counter()
         self._test_val_iters = 0
 
     def before_train(self, runner: Runner) -> None:
@@ -36,12 +36,12 @@ class IterTimerHook(Hook):
         self.time_sec_tot = 0.0
 
     def _before_epoch(self, runner: Runner, mode: str = 'train') -> None:
-        self.t = time.time()
+        self.t = time.perf_counter()
         if mode != 'train':
             self.time_sec_test_val, self._test_val_iters = 0.0, 0
 
     def _before_iter(self, runner: Runner, batch_idx: int, data_batch: DATA_BATCH = None, mode: str = 'train') -> None:
-        runner.message_hub.update_scalar(f'{mode}/data_time', time.time() - self.t)
+        runner.message_hub.update_scalar(f'{mode}/data_time', time.perf_counter() - self.t)
 
     def _after_iter(
         self,
@@ -51,7 +51,7 @@ class IterTimerHook(Hook):
         outputs: Sequence | dict | None = None,
         mode: str = 'train',
     ) -> None:
-        now = time.time()
+        now = time.perf_counter()
         elapsed, self.t = now - self.t, now
         hub = runner.message_hub
         hub.update_scalar(f'{mode}/time', elapsed)
@@ -69,4 +69,4 @@ class IterTimerHook(Hook):
 
     def after_val(self, runner: Runner) -> None:
         # The time of a validation is no part of the next training iteration.
-        self.t = time.time()
+        self.t = time.perf_counter()

@@ -210,7 +210,8 @@ class BaseInferencer(metaclass=InferencerMeta):
         if options is None:
             return pseudo_collate
         options = dict(options)
-        function = FUNCTIONS.get(options.pop('type'))
+        kind = options.pop('type')
+        function = FUNCTIONS.resolve(kind) if isinstance(kind, str) else kind
         return lambda batch: function(batch, **options)
 
     def _init_visualizer(self, cfg: ConfigType) -> Visualizer | None:

@@ -67,6 +67,20 @@ class _ConsoleHandler(logging.StreamHandler[TextIO]):
         return super().filter(record) if record.levelno >= logging.ERROR or get_rank() == 0 else False
 
 
+class _TellOnce:
+    """What a log file does that cannot be written, on a full disk for example: say so once; the run goes on."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.told = False
+
+    def __call__(self, record: logging.LogRecord) -> None:
+        if not self.told:
+            self.told = True
+            error = sys.exc_info()[1]
+            sys.stderr.write(f'WARNING: {self.path} cannot be written, lines of the log are lost: {error}\n')
+
+
 class MMLogger(logging.Logger, ManagerMixin):
     """A named logger that lies outside of the tree of `logging`, so that no other library changes it.
 
@@ -103,6 +117,7 @@ class MMLogger(logging.Logger, ManagerMixin):
             self._log_file = _file_of_rank(str(log_file))
             mkdir_or_exist(os.path.dirname(self._log_file))
             handler = _make_file_handler(self._log_file, file_mode, file_handler_cfg)
+            handler.handleError = _TellOnce(self._log_file)  # type: ignore[method-assign]
             handler.setFormatter(MMFormatter(color=False, datefmt='%Y/%m/%d %H:%M:%S'))
             self._add(handler)
 

@@ -58,7 +58,7 @@ DATASET = Place(DATASETS, below={'pipeline': TRANSFORM}, open=True)
 LOADER = Place(
     DATASETS,
     default=DataLoader,
-    extra=('num_batch_per_epoch',),
+    extra=('num_batch_per_epoch', 'on_bad_sample'),
     below={
         'dataset': DATASET,
         'sampler': Place(DATA_SAMPLERS, given=('dataset', 'seed')),

@@ -177,8 +177,13 @@ def metrics_are_yielded(ctx: CheckContext) -> Iterator[Finding]:
             yield ctx.at(part.node, key, f'{key} of {part.name} needs validation, and there is no val_cfg')
             continue
         for name in names if isinstance(names, (list, tuple)) else [names]:
-            if known is not None and name != 'auto' and name not in known and 'loss' not in str(name):
-                yield ctx.at(part.node, key, f'no evaluator yields {name!r}', nearest(str(name), known))
+            if known is None or name == 'auto' or name in known:
+                continue
+            logged = str(name).startswith('val/')  # how the log calls it
+            if logged or 'loss' not in str(name):
+                bare = str(name).removeprefix('val/')
+                hint = bare if logged and 'loss' in bare else nearest(bare, known)
+                yield ctx.at(part.node, key, f'no evaluator yields {name!r}', hint)
 
 
 @rule('metric-order')

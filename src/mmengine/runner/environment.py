@@ -14,7 +14,10 @@ from mmengine.utils.dl_utils import collect_env, set_multi_processing
 
 
 def setup_env(env_cfg: dict, launcher: str) -> None:
-    """Apply `cudnn_benchmark`, `mp_cfg`, `dist_cfg` and `resource_limit`; start the process group of `launcher`."""
+    """Apply `cudnn_benchmark`, `mp_cfg`, `dist_cfg` and `resource_limit`; start the process group of `launcher`.
+
+    `grace_time` of it is for the runner: seconds that a training may take to end after a signal.
+    """
     if env_cfg.get('cudnn_benchmark'):
         torch.backends.cudnn.benchmark = True
     mp_cfg: dict = dict(env_cfg.get('mp_cfg', {}))

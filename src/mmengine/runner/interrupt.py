@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,9 +26,15 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 class InterruptFlag:
-    """Remembers the first SIGINT or SIGTERM; a second one gets its usual effect at once."""
+    """Remembers the first SIGINT or SIGTERM; a second one gets its usual effect at once.
 
-    def __init__(self) -> None:
+    Args:
+        grace_time: seconds after the signal within which the training must have ended. After them the process ends
+            without the checkpoint, where the step or the saving hangs; files are whole or absent then as well.
+    """
+
+    def __init__(self, grace_time: float | None = None) -> None:
+        self.grace_time = grace_time
         self.signum: int | None = None
         self.afterwards: Callable[[], None] | None = None  # called in the handler
 
@@ -36,12 +44,17 @@ class InterruptFlag:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
+        timer: list[threading.Timer] = []
         before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
 
         def handle(signum: int, frame: FrameType | None) -> None:
             self.signum = signum
             for number, handler in before.items():
                 signal.signal(number, handler)
+            if self.grace_time is not None:
+                timer.append(threading.Timer(self.grace_time, _end_now, (signum, self.grace_time)))
+                timer[0].daemon = True
+                timer[0].start()
             if self.afterwards is not None:
                 self.afterwards()
 
@@ -50,5 +63,16 @@ class InterruptFlag:
         try:
             yield
         finally:
+            for each in timer:
+                each.cancel()
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _end_now(signum: int, grace_time: float) -> None:
+    sys.stderr.write(
+        f'\nnot ended {grace_time:g} s (env_cfg.grace_time) after signal {signum}: the process ends here, without '
+        'another checkpoint; to go on: --resume\n'
+    )
+    sys.stderr.flush()
+    os._exit(128 + signum)

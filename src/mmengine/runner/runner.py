@@ -147,7 +147,12 @@ class Runner(RunnerBuilders):
         self._timestamp = environment.shared_timestamp()
         self._experiment_name = self._choose_experiment_name(experiment_name)
         self._log_dir = str(Path(self._work_dir, self._timestamp))
-        mkdir_or_exist(self._log_dir)
+        try:
+            mkdir_or_exist(self._log_dir)
+        except OSError as e:
+            raise ConfigError(
+                f'the work dir {self._work_dir} cannot be written: {e.strerror}; choose another work_dir (--work-dir)'
+            ) from e
         self.default_scope = DefaultScope.get_instance(self._experiment_name, scope_name=default_scope)
         self.log_processor = self.build_log_processor({} if log_processor is None else log_processor)
         self.logger = self.build_logger(log_level=log_level)
@@ -162,7 +167,8 @@ class Runner(RunnerBuilders):
         self._load_from, self._resume = (resume, True) if isinstance(resume, str) else (load_from, resume)
         self._compile = self.cfg.get('compile', False) if compile is None else compile
         self._has_loaded = False
-        self._interrupt = InterruptFlag()
+        self._resumed_from: str | None = None
+        self._interrupt = InterruptFlag(env_cfg.get('grace_time'))
         self._interrupt.afterwards = self._ranks.end_if_others_failed
         if self._rank == 0:
             mark_start(self._work_dir)
@@ -504,6 +510,7 @@ class Runner(RunnerBuilders):
         _ = self.train_loop  # built before its counters are set
         state.restore(self, checkpoint, resume_optimizer, resume_param_scheduler, filename)
         self._has_loaded = True
+        self._resumed_from = str(filename)
         self.logger.info(f'resumed epoch: {self.epoch}, iter: {self.iter} from {filename}')
 
     def save_checkpoint(

@@ -89,7 +89,9 @@ def optional(module: str, extra: str | None = None) -> Any:
         return importlib.import_module(module)
     except ImportError as error:
         wanted = f"'mmnext[{extra}]'" if extra else module
-        raise MissingDependencyError(f'{module} is not installed: pip install {wanted}') from error
+        absent = f'{module}.'.startswith(f'{error.name}.')  # else, something that it needs itself is
+        why = 'is not installed' if absent else f'cannot be imported ({error})'
+        raise MissingDependencyError(f'{module} {why}: pip install {wanted}') from error
 
 
 __all__ = [

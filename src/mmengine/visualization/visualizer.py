@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import logging
+import traceback
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -11,10 +13,11 @@ import torch
 
 from mmengine.config import Config
 from mmengine.dist import master_only
+from mmengine.logging import print_log
 from mmengine.registry import VISBACKENDS, VISUALIZERS
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ManagerMixin
-from mmengine.utils.errors import ConfigError
+from mmengine.utils.errors import ConfigError, MMError
 
 from .painter import Painter
 from .vis_backend import BaseVisBackend
@@ -54,6 +57,7 @@ class Visualizer(ManagerMixin, Painter):
         self.fig_save_cfg = dict(fig_save_cfg)
         self.fig_show_cfg = dict(fig_show_cfg)
         self._vis_backends: dict[str, BaseVisBackend] = {}
+        self._failed: set[str] = set()  # names of backends that raised
         for backend in [vis_backends] if isinstance(vis_backends, dict) and vis_backends else vis_backends or []:
             self._add_backend(backend, save_dir)
         if image is not None:
@@ -97,33 +101,46 @@ class Visualizer(ManagerMixin, Painter):
 
     # ------------------------------------------------------------------ backends
 
+    def _tell(self, method: str, *args: Any, **kwargs: Any) -> None:
+        """Call a method of all backends. The run outlives one that fails: it is told nothing more, and that is said."""
+        for name, backend in self._vis_backends.items():
+            if name in self._failed:
+                continue
+            try:
+                getattr(backend, method)(*args, **kwargs)
+            except MMError:
+                raise  # of the config, or a package that is not there
+            except Exception as error:  # noqa: BLE001  backends are many, and none is worth a training
+                self._failed.add(name)
+                print_log(
+                    f'{name} failed in {method} and is not used any more, the run goes on without it: '
+                    f'{type(error).__name__}: {error}\n{traceback.format_exc()}',
+                    'current',
+                    logging.WARNING,
+                )
+
     @master_only
     def add_config(self, config: Config, **kwargs: Any) -> None:
-        for backend in self._vis_backends.values():
-            backend.add_config(config, **kwargs)
+        self._tell('add_config', config, **kwargs)
 
     @master_only
     def add_graph(self, model: torch.nn.Module, data_batch: Sequence[dict], **kwargs: Any) -> None:
-        for backend in self._vis_backends.values():
-            backend.add_graph(model, data_batch, **kwargs)
+        self._tell('add_graph', model, data_batch, **kwargs)
 
     @master_only
     def add_image(self, name: str, image: np.ndarray, step: int = 0) -> None:
         """`image`: RGB `(H, W, 3)` uint8."""
-        for backend in self._vis_backends.values():
-            backend.add_image(name, image, step)
+        self._tell('add_image', name, image, step)
 
     @master_only
     def add_scalar(self, name: str, value: Any, step: int = 0, **kwargs: Any) -> None:
         """`value`: a number, or a tensor or array with one element."""
-        for backend in self._vis_backends.values():
-            backend.add_scalar(name, value, step, **kwargs)
+        self._tell('add_scalar', name, value, step, **kwargs)
 
     @master_only
     def add_scalars(self, scalar_dict: dict, step: int = 0, file_path: str | None = None, **kwargs: Any) -> None:
         """Several scalars of one step; `file_path` is a further json file, for the local backend."""
-        for backend in self._vis_backends.values():
-            backend.add_scalars(scalar_dict, step, file_path, **kwargs)
+        self._tell('add_scalars', scalar_dict, step, file_path, **kwargs)
 
     @master_only
     def add_datasample(
@@ -141,8 +158,7 @@ class Visualizer(ManagerMixin, Painter):
 
     def close(self) -> None:
         """Close all backends."""
-        for backend in self._vis_backends.values():
-            backend.close()
+        self._tell('close')
 
 
 __all__ = ['Visualizer']

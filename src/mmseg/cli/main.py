@@ -10,7 +10,7 @@ from rich_argparse import RichHelpFormatter
 
 from mmseg.version import __version__
 
-from . import browse, check, data, export, predict, show, test, train
+from . import browse, check, ckpt, data, export, predict, show, test, train
 from .run import exit_code
 
 COMMANDS = {
@@ -22,6 +22,7 @@ COMMANDS = {
     'test': test,
     'predict': predict,
     'export': export,
+    'ckpt': ckpt,
 }
 
 

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 import torch
 from helpers.toy import ToyDataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch.utils.data import BatchSampler, Sampler
 
-from mmengine.dataset import DefaultSampler, InfiniteSampler, KeyedDataLoader, pseudo_collate
+from mmengine.dataset import DefaultSampler, InfiniteSampler, KeyedDataLoader, pseudo_collate, sample_generator
+from mmengine.dataset import sampler as sampler_module
 from mmengine.utils.errors import DataError
 
 
@@ -58,6 +61,68 @@ def test_seek(workers: int) -> None:
     seeking = loader(workers)
     seeking.seek(5)
     assert take(seeking, 7) == reference[5:]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    size=st.integers(1, 12),
+    batch_size=st.integers(1, 5),
+    drop_last=st.booleans(),
+    kind=st.sampled_from([DefaultSampler, InfiniteSampler]),
+    world_size=st.integers(1, 3),
+    data=st.data(),
+)
+def test_seeking_anywhere_gives_the_rest(
+    size: int, batch_size: int, drop_last: bool, kind: type, world_size: int, data: st.DataObject
+) -> None:
+    rank = data.draw(st.integers(0, world_size - 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampler_module, 'get_dist_info', lambda: (rank, world_size))
+        made = KeyedDataLoader(
+            dataset := ToyDataset(size),
+            seed=3,
+            sampler=kind(dataset, seed=3),
+            batch_size=batch_size,
+            drop_last=drop_last,
+            collate_fn=pseudo_collate,
+        )
+        made.set_epoch(2)
+        whole = take(made, 18)
+        start = data.draw(st.integers(0, min(9, len(whole))))
+        made.seek(start)
+        assert take(made, 9) == whole[start : start + 9]
+        assert take(made, 18) == whole, 'a position is for one iteration'
+
+
+class Asking(ToyDataset):
+    """A transform that asks for generators, behind one of somebody else that may or may not draw."""
+
+    def __init__(self, length: int, others: int) -> None:
+        super().__init__(length)
+        self.others = others
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        np.random.rand(self.others)
+        sample_generator('Other').random(self.others)
+        draws = [sample_generator('Mine').random(), sample_generator('Mine').random()]
+        return {'inputs': torch.tensor(draws), 'data_samples': torch.tensor(index)}
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_a_generator_that_is_asked_for_depends_on_the_sample_and_its_name_alone(workers: int) -> None:
+    reference = take(loader(0, dataset=Asking(10, 0)), 8)
+    assert take(loader(workers, dataset=Asking(10, 7)), 8) == reference
+    assert take(loader(workers, dataset=Asking(10, 0), seed=4), 8) != reference
+    numbers = [v for _, batch in reference for pair in batch for v in pair]
+    assert len(set(numbers)) == len(numbers) == 32
+
+
+def test_outside_of_a_loader_a_generator_follows_the_global_one() -> None:
+    np.random.seed(1)
+    first, second = sample_generator('Mine').random(), sample_generator('Mine').random()
+    assert first != second
+    np.random.seed(1)
+    assert sample_generator('Mine').random() == first
 
 
 def test_loading_in_this_process_leaves_the_global_generators_alone() -> None:

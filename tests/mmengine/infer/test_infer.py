@@ -14,7 +14,7 @@ from mmengine.infer import BaseInferencer
 from mmengine.infer.infer import ModelType
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS, DefaultScope
-from mmengine.utils.errors import ConfigError
+from mmengine.utils.errors import ConfigError, UnknownTypeError
 
 
 class Doubling(BaseModel):
@@ -127,6 +127,14 @@ def test_collate_and_visualizer_of_the_config() -> None:
     assert torch.equal(infer.collate_fn([{'a': torch.tensor(1)}, {'a': torch.tensor(2)}])['a'], torch.tensor([1, 2]))
     assert infer.visualizer is not None
     assert infer.visualizer is not Inferencer(Config(cfg)).visualizer
+
+
+def test_collate_given_as_a_function_or_by_a_wrong_name() -> None:
+    function = {'type': torch.utils.data.default_collate}
+    infer = Inferencer({**CONFIG, 'test_dataloader': {'collate_fn': function}})
+    assert torch.equal(infer.collate_fn([torch.tensor(1), torch.tensor(2)]), torch.tensor([1, 2]))
+    with pytest.raises(UnknownTypeError, match='default_collate'):
+        Inferencer({**CONFIG, 'test_dataloader': {'collate_fn': {'type': 'default_colate'}}})
 
 
 def test_models_by_name(hub_package: Path) -> None:

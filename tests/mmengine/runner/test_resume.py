@@ -10,6 +10,7 @@ import torch
 from helpers.toy import ToyModel, assert_same, final_state, toy_runner
 
 from mmengine.hooks import Hook
+from mmengine.runner import utils as runner_utils
 
 
 class StopAt(Hook):
@@ -75,6 +76,34 @@ def test_same_seed_same_run_and_other_seed_other_run(tmp_path: Path) -> None:
     assert_same(first, second)
     other, _ = run_whole(tmp_path / 'c', randomness={'seed': 8})
     assert not torch.equal(first['model']['net.0.weight'], other['model']['net.0.weight'])
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_deterministic_runs_are_the_same(tmp_path: Path, workers: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(torch, 'use_deterministic_algorithms', lambda mode, warn_only: asked.append(mode))
+    monkeypatch.setattr(torch.backends.cudnn, 'deterministic', False)
+    randomness = {'seed': 8, 'deterministic': True}
+    first, seen = run_whole(tmp_path / 'a', iters=6, randomness=randomness)
+    assert asked and all(asked) and torch.backends.cudnn.deterministic
+    torch.manual_seed(123)
+    second, seen_again = run_whole(tmp_path / 'b', iters=6, randomness=randomness, num_workers=workers)
+    assert_same(first, second)
+    assert seen == seen_again
+
+
+def test_a_seed_for_each_rank_leaves_the_order_to_the_shared_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runner = toy_runner(tmp_path)
+    monkeypatch.setattr(runner, '_rank', 1)
+    monkeypatch.setattr(runner_utils, 'get_rank', lambda: 1)
+    runner.set_randomness(8, diff_rank_seed=True)
+    assert (runner.seed, runner.base_seed) == (9, 8)
+    own = torch.rand(())
+    runner.set_randomness(8)
+    assert (runner.seed, runner.base_seed) == (8, 8)
+    assert torch.rand(()) != own
 
 
 def test_the_drawn_seed_of_a_run_is_kept_on_resume(tmp_path: Path) -> None:

@@ -58,6 +58,14 @@ def test_an_absent_package_is_named_at_use(package: str, tmp_path: Path, monkeyp
     backend.close()  # nothing to close
 
 
+def test_a_package_that_lacks_one_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / 'aim.py').write_text('import nothing_of_that_name\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, 'aim', raising=False)
+    with pytest.raises(MissingDependencyError, match="aim cannot be imported .No module named 'nothing_of_that_name'"):
+        AimVisBackend(str(tmp_path)).add_scalar('a', 1)
+
+
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], MagicMock]:
     def make(name: str) -> MagicMock:

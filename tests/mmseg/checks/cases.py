@@ -158,6 +158,7 @@ CASES = [
     Case('unknown-metric', "save_best='mIoU'", "save_best=['mIoU', 'mFscore']", f'{CKPT}.save_best', "'mFscore'"),
     Case('unknown-metric', "type='IoUMetric'", "type='IoUMetric', prefix='val'", f'{CKPT}.save_best', "no evaluator yields 'mIoU'", 'val/mIoU', at="save_best='mIoU'"),
     Case('unknown-metric', "dict(type='EmptyCacheHook', priority='LOW')", "dict(type='EarlyStoppingHook', monitor='IoU', rule='greater')", 'custom_hooks.0.monitor', "'IoU'", 'mIoU'),
+    Case('unknown-metric', "save_best='mIoU'", "save_best='val/loss'", f'{CKPT}.save_best', "'val/loss'", 'loss'),
     Case('metric-order', "save_best='mIoU'", "save_best='mIoU', rule='higher'", f'{CKPT}.rule', "'higher'"),
     Case('hook-twice', "type='EmptyCacheHook'", "type='IterTimerHook'", 'custom_hooks.0.type', 'there already, as default_hooks.timer', severity=WARNING),
     Case('hook-twice', "type='EmptyCacheHook', priority='LOW'", "type='LoggerHook', interval=10, log_metric_by_epoch=False", 'custom_hooks.0.type', 'default_hooks.logger', severity=WARNING),

@@ -97,6 +97,36 @@ def test_unreadable_configs_are_findings(configs: Path, capsys: pytest.CaptureFi
     assert 'bad.py' in text and 'no such config' in text and '3 configs: 2 errors' in text
 
 
+def test_static_runs_nothing_and_skips_what_is_not_known(configs: Path, capsys: pytest.CaptureFixture) -> None:
+    (configs / 'stranger.py').write_text(
+        """_base_ = './good.py'
+open('touched', 'w')
+n = len('abc')
+custom_imports = dict(imports=['touches'])
+model = dict(backbone=dict(type='Theirs', depth=n), decode_head=dict(num_classes=n, chanels=n))
+train_cfg = dict(val_interval=n)
+default_hooks = dict(checkpoint=dict(interval=n, priority=n, save_best=f'{n}'))
+load_from = n
+optim_wrapper = dict(optimizer=dict(momentun=0.9))
+"""
+    )
+    (configs / 'touches.py').write_text("open('touched', 'w')")
+    assert run('check', 'stranger.py', '--static', '--json') == 1
+    found = json.loads(capsys.readouterr().out)
+    assert [f['key'] for f in found if f['severity'] == 'error'] == ['optim_wrapper.optimizer.momentun']
+    assert not [f for f in found if f['severity'] == 'warning']
+    stops = [f for f in found if f['rule'] == 'not-evaluated']
+    assert {f['line'] for f in stops} == {2, 3, 5, 6, 7, 8} and "len('abc')" in stops[1]['message']
+    assert not Path('touched').exists()
+
+
+def test_static_finds_what_is_written_down(configs: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run('check', 'good.py', 'epochs.py', '--static', '--strict') == 0
+    broken(configs)
+    assert run('check', 'good.py', '--static') == 1
+    assert 'error[num-classes] model.decode_head.num_classes (good.py:29)' in capsys.readouterr().out
+
+
 def test_folders_leave_bases_out(configs: Path, capsys: pytest.CaptureFixture) -> None:
     (configs / '_base_').mkdir()
     (configs / 'runtime.py').rename(configs / '_base_' / 'runtime.py')

@@ -29,7 +29,8 @@ class FsspecBackend(BaseStorageBackend):
         try:
             return url_to_fs(text, **self.storage_options)
         except ImportError as e:
-            raise MissingDependencyError(f'{text} needs a package that is not installed: {e}') from e
+            hint = "; pip install 'mmnext[s3]'" if text.startswith(('s3://', 's3a://')) else ''
+            raise MissingDependencyError(f'{text} needs a package that is not installed: {e}{hint}') from e
 
     def get(self, filepath: str | Path) -> bytes:
         fs, path = self._open(filepath)
