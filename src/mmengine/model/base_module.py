@@ -108,7 +108,9 @@ class BaseModule(nn.Module, metaclass=ABCMeta):
             f'{name} - {tuple(param.shape)}: {self._params_init_info[param]["init_info"]}\n'  # type: ignore[index]
             for name, param in self.named_parameters()
         ]
-        streams: list[Any] = [h.stream for h in logger.handlers if isinstance(h, FileHandler)]
+        streams: list[Any] = [
+            h.stream for h in logger.handlers if isinstance(h, FileHandler) and h.stream
+        ]  # not that of `rank_N.log`
         if not streams:
             for line in lines:
                 print_log(line, logger=logger, level=logging.DEBUG)

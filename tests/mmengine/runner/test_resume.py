@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from helpers.toy import ToyModel, assert_same, final_state, toy_runner
 
 from mmengine.hooks import Hook
 from mmengine.runner import utils as runner_utils
+from mmengine.runner.interrupt import TrainingInterrupted
 
 
 class StopAt(Hook):
@@ -24,6 +27,26 @@ class StopAt(Hook):
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         if runner.iter + 1 == self.at:
             raise ZeroDivisionError('killed')
+
+
+class SignalAt(Hook):
+    """Sends SIGINT in iteration `at`, or in its validation, which is the stage given."""
+
+    def __init__(self, at: int, stage: str) -> None:
+        self.at, self.stage = at, stage
+
+    def _signal(self, stage: str, done: int) -> None:
+        if (stage, done) == (self.stage, self.at):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        self._signal('train', runner.iter + 1)
+
+    def before_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        self._signal('val', runner.iter)
+
+    def after_val(self, runner: Any) -> None:
+        self._signal('after val', runner.iter)
 
 
 def run_whole(tmp_path: Path, **options: Any) -> tuple[dict, list]:
@@ -51,6 +74,21 @@ def test_resume_at_every_iteration(tmp_path: Path, by_epoch: bool, accumulate: i
         resumed.train()
         assert_same(final_state(resumed), expected, f'at {at}')
         assert resumed.model.seen == seen[at:], f'samples after {at}'
+
+
+@pytest.mark.parametrize('by_epoch', [False, True])
+@pytest.mark.parametrize(('stage', 'at'), [('train', 3), ('train', 4), ('train', 5), ('val', 0), ('after val', 0)])
+def test_resume_after_a_signal(tmp_path: Path, by_epoch: bool, stage: str, at: int) -> None:
+    options = {'by_epoch': by_epoch, 'iters': 10}
+    expected, seen = run_whole(tmp_path, **options)
+    at = at or (5 if by_epoch else 4)  # where the first validation is
+    with pytest.raises(TrainingInterrupted) as info:
+        toy_runner(tmp_path / 'b', **options, custom_hooks=[*_counting(), SignalAt(at, stage)]).train()
+    assert info.value.checkpoint is not None and info.value.checkpoint.endswith(f'interrupted_iter_{at}.pth')
+    resumed = toy_runner(tmp_path / 'b', **options, resume=True)
+    resumed.train()
+    assert_same(final_state(resumed), expected)
+    assert resumed.model.seen == seen[at:]
 
 
 def _counting() -> list:
